@@ -34,7 +34,7 @@ class UsageError(MeshgateError):
 
 
 class Refused(MeshgateError):
-    """Objects were refused and nothing was changed. `problems` are `api.Problem` values; exit code 65, as istioctl's."""
+    """Objects were refused, nothing was changed. `problems` are `api.Problem` values; exit code 65 as istioctl's."""
 
     exit_code = 65
 

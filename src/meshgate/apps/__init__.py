@@ -1,1 +1,4 @@
-"""Stand-ins for sample images: ordinary HTTP servers and clients that run as local processes. Import nothing of ours and are imported by nobody."""
+"""Stand-ins for sample images: ordinary servers that run as local processes.
+
+They import nothing of ours and are imported by nobody: a pod runs them by `python3 -m meshgate.apps.NAME`.
+"""

@@ -1,1 +1,4 @@
-"""Identities. Filled by a later step: until then `facts.identities` is empty and the mesh speaks plaintext. May import store and below."""
+"""Identities: keys, certificates, Istio's certificate service. Empty until identities are built.
+
+`facts.identities` is empty meanwhile, and the mesh speaks plaintext. May import client and below.
+"""

@@ -1,1 +1,4 @@
-"""This machine: capsule, pods as processes, network namespaces, capture, DNS, Envoy processes. Import its modules by name: nothing is re-exported, so that start-up stays fast."""
+"""This machine: capsule, pods as processes, network namespaces, capture, DNS, Envoy processes.
+
+Its modules are imported by name: nothing is re-exported here, so that start-up stays fast.
+"""

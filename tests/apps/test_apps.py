@@ -1,0 +1,78 @@
+"""The stand-ins answer as ordinary servers do: real processes, real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@contextlib.contextmanager
+def running(module: str, *arguments: str) -> Iterator[int]:
+    """Start a stand-in on a free port; yields the port once it says that it listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", f"meshgate.apps.{module}", "--port", str(port), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == f"listening on {port}\n"
+            yield port
+        finally:
+            process.terminate()
+            assert process.wait(timeout=5) == 0
+
+
+def get(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, object]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+
+def test_chain_passes_the_answer_of_its_end_back() -> None:
+    with (
+        running("chain", "--message", "i am the end") as end,
+        running("chain", "--next", f"http://127.0.0.1:{end}/") as start,
+    ):
+        assert get(start, "/api") == (200, {"message": "i am the end"})
+
+
+def test_chain_tells_why_the_next_service_does_not_answer() -> None:
+    with running("chain", "--next", "http://127.0.0.1:1/") as start:
+        status, told = get(start, "/")
+    assert status == 502
+    assert "no answer from http://127.0.0.1:1/" in str(told["error"])
+
+
+@pytest.mark.parametrize(("path", "status"), [("/status/418", 418), ("/anything", 200), ("/delay/x", 400)])
+def test_httpbin_answers_as_asked(path: str, status: int) -> None:
+    with running("httpbin", "--name", "v1") as port:
+        assert get(port, path)[0] == status
+
+
+def test_httpbin_tells_what_reached_it() -> None:
+    with running("httpbin", "--name", "v1") as port:
+        _, told = get(port, "/some/where?x=1", {"X-Probe": "yes"})
+    assert (told["method"], told["path"], told["name"]) == ("GET", "/some/where?x=1", "v1")
+    assert isinstance(told["headers"], dict)
+    assert told["headers"]["X-Probe"] == "yes"
+
+
+def test_tcp_echo_greets_and_repeats() -> None:
+    with running("tcp_echo", "--prefix", "one", "--greet", "hi") as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection, connection.makefile("rwb") as file:
+            assert file.readline() == b"hi\n"
+            file.write(b"world\n")
+            file.flush()
+            assert file.readline() == b"one world\n"
