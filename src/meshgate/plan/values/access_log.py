@@ -1,0 +1,34 @@
+"""What is written about a request or a connection, and where."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class TextFormat(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """One line per entry; Envoy's command operators, ending in a newline."""
+
+    text: str
+
+
+class JsonFormat(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """One JSON object per entry, as pairs of key and command operators; keys in the given order."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+class ResponseFlagFilter(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Only entries with one of these response flags (`NR`: what no filter chain took)."""
+
+    flags: tuple[str, ...]
+
+
+class FileAccessLog(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """A file (`/dev/stdout` is the usual one)."""
+
+    path: str
+    format: TextFormat | JsonFormat
+    filter: ResponseFlagFilter | None = None
+
+
+AccessLog = FileAccessLog
