@@ -1,0 +1,157 @@
+"""MeshConfig: the settings of the whole mesh, with Istio's defaults.
+
+Users write it as the text at the key `mesh` of the ConfigMap `istio`. Only what has an effect here is kept. https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+import msgspec
+
+from meshgate.api.destination_rule import H2UpgradePolicy, TcpKeepalive
+from meshgate.api.gateway import TLSProtocol
+from meshgate.api.locality import LocalityLoadBalancerSetting
+from meshgate.api.value import Labels, Value
+from meshgate.api.virtual_service import HTTPRetry
+
+
+class OutboundMode(StrEnum):
+    """What becomes of traffic to hosts that the mesh does not know."""
+
+    REGISTRY_ONLY = "REGISTRY_ONLY"
+    ALLOW_ANY = "ALLOW_ANY"
+    ALLOW_ANY_DYNAMIC_DNS = "ALLOW_ANY_DYNAMIC_DNS"
+
+
+class OutboundTrafficPolicy(Value, frozen=True, kw_only=True):
+    """Policy for unknown destinations."""
+
+    mode: OutboundMode = OutboundMode.REGISTRY_ONLY
+    """The zero value of a policy that is given without a mode; where none is given the mesh has ALLOW_ANY."""
+
+
+class InboundMode(StrEnum):
+    """Where a sidecar delivers to its application: at the pod's address, or at 127.0.0.1."""
+
+    PASSTHROUGH = "PASSTHROUGH"
+    LOCALHOST = "LOCALHOST"
+
+
+class InboundTrafficPolicy(Value, frozen=True, kw_only=True):
+    """How a sidecar delivers to its application."""
+
+    mode: InboundMode = InboundMode.PASSTHROUGH
+
+
+class AccessLogEncoding(StrEnum):
+    """Form of the access log."""
+
+    TEXT = "TEXT"
+    JSON = "JSON"
+
+
+class PathNormalizationType(StrEnum):
+    """How a path is normalised before anything looks at it."""
+
+    DEFAULT = "DEFAULT"
+    NONE = "NONE"
+    BASE = "BASE"
+    MERGE_SLASHES = "MERGE_SLASHES"
+    DECODE_AND_MERGE_SLASHES = "DECODE_AND_MERGE_SLASHES"
+
+
+class PathNormalization(Value, frozen=True, kw_only=True):
+    """Normalisation of paths."""
+
+    normalization: PathNormalizationType = PathNormalizationType.DEFAULT
+
+
+class MeshTLS(Value, frozen=True, kw_only=True):
+    """TLS between the proxies."""
+
+    min_protocol_version: TLSProtocol = TLSProtocol.TLS_AUTO
+    cipher_suites: tuple[str, ...] = ()
+    ecdh_curves: tuple[str, ...] = ()
+
+
+class ForwardClientCertDetails(StrEnum):
+    """What a gateway does with x-forwarded-client-cert."""
+
+    UNDEFINED = "UNDEFINED"
+    SANITIZE = "SANITIZE"
+    FORWARD_ONLY = "FORWARD_ONLY"
+    APPEND_FORWARD = "APPEND_FORWARD"
+    SANITIZE_SET = "SANITIZE_SET"
+    ALWAYS_FORWARD_ONLY = "ALWAYS_FORWARD_ONLY"
+
+
+class TopologyProxyProtocol(Value, frozen=True, kw_only=True):
+    """Gateways expect the PROXY protocol."""
+
+
+class GatewayTopology(Value, frozen=True, kw_only=True):
+    """What stands before the gateways."""
+
+    num_trusted_proxies: int = 0
+    forward_client_cert_details: ForwardClientCertDetails = ForwardClientCertDetails.UNDEFINED
+    proxy_protocol: TopologyProxyProtocol | None = None
+
+
+class ProxyConfig(Value, frozen=True, kw_only=True):
+    """Defaults of all proxies."""
+
+    concurrency: int | None = None
+    """Worker threads of each proxy. None: decided by the host."""
+    drain_duration: timedelta = timedelta(seconds=45)
+    termination_drain_duration: timedelta = timedelta(seconds=5)
+    stat_name_length: int = 189
+    status_port: int = 15020
+    proxy_admin_port: int = 15000
+    hold_application_until_proxy_starts: bool | None = None
+    proxy_metadata: Labels = ()
+    gateway_topology: GatewayTopology | None = None
+
+
+ALL_NAMESPACES = ("*",)
+
+
+class MeshConfig(Value, frozen=True, kw_only=True):
+    """Settings of the mesh. `MeshConfig()` is Istio's default."""
+
+    access_log_file: str = ""
+    """Empty: no access log."""
+    access_log_format: str = ""
+    """Empty: Istio's."""
+    access_log_encoding: AccessLogEncoding = AccessLogEncoding.TEXT
+    disable_envoy_listener_log: bool = False
+    outbound_traffic_policy: OutboundTrafficPolicy = OutboundTrafficPolicy(mode=OutboundMode.ALLOW_ANY)
+    inbound_traffic_policy: InboundTrafficPolicy = InboundTrafficPolicy()
+    connect_timeout: timedelta = timedelta(seconds=10)
+    protocol_detection_timeout: timedelta = timedelta(0)
+    """0: wait for the first bytes as long as it takes."""
+    dns_refresh_rate: timedelta = timedelta(seconds=60)
+    tcp_keepalive: TcpKeepalive | None = None
+    default_http_retry_policy: HTTPRetry | None = None
+    default_inbound_http_retry_policy: HTTPRetry | None = None
+    h2_upgrade_policy: H2UpgradePolicy = H2UpgradePolicy.DO_NOT_UPGRADE
+    """`DEFAULT` reads as `DO_NOT_UPGRADE`, which is what it means for the whole mesh."""
+    default_service_export_to: tuple[str, ...] = ALL_NAMESPACES
+    default_virtual_service_export_to: tuple[str, ...] = ALL_NAMESPACES
+    default_destination_rule_export_to: tuple[str, ...] = ALL_NAMESPACES
+    root_namespace: str = "istio-system"
+    trust_domain: str = "cluster.local"
+    trust_domain_aliases: tuple[str, ...] = ()
+    enable_auto_mtls: bool = True
+    mesh_mtls: MeshTLS | None = msgspec.field(default=None, name="meshMTLS")
+    path_normalization: PathNormalization | None = None
+    locality_lb_setting: LocalityLoadBalancerSetting | None = LocalityLoadBalancerSetting(enabled=True)
+    proxy_listen_port: int = 15001
+    proxy_inbound_listen_port: int = 15006
+    ingress_service: str = "istio-ingressgateway"
+    ingress_selector: str = ""
+    ingress_class: str = "istio"
+    default_config: ProxyConfig = ProxyConfig()
+    outbound_cluster_stat_name: str = ""
+    inbound_cluster_stat_name: str = ""
