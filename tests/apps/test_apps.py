@@ -70,9 +70,34 @@ def test_httpbin_tells_what_reached_it() -> None:
 
 
 def test_tcp_echo_greets_and_repeats() -> None:
-    with running("tcp_echo", "--prefix", "one", "--greet", "hi") as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection, connection.makefile("rwb") as file:
-            assert file.readline() == b"hi\n"
-            file.write(b"world\n")
-            file.flush()
-            assert file.readline() == b"one world\n"
+    with (
+        running("tcp_echo", "--prefix", "one", "--greet", "hi") as port,
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+        connection.makefile("rwb") as file,
+    ):
+        assert file.readline() == b"hi\n"
+        file.write(b"world\n")
+        file.flush()
+        assert file.readline() == b"one world\n"
+
+
+def test_load_counts_what_it_did() -> None:
+    with running("httpbin") as port:
+        command = [sys.executable, "-m", "meshgate.apps.load", "--url", f"http://127.0.0.1:{port}/status/200"]
+        done = subprocess.run(
+            [*command, "--rate", "100", "--seconds", "1", "--resolve", "localhost", "--lookups", "20"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+    told = json.loads(done.stdout)
+    assert told["requests"] >= 50
+    assert told["lookups"] >= 10
+    assert told["failures"] == []
+
+
+def test_load_reports_failures_with_reason() -> None:
+    command = [sys.executable, "-m", "meshgate.apps.load", "--url", "http://127.0.0.1:1/", "--rate", "20"]
+    done = subprocess.run([*command, "--seconds", "0.5"], capture_output=True, text=True, timeout=30, check=True)
+    assert "refused" in json.loads(done.stdout)["failures"][0]

@@ -1,0 +1,5 @@
+"""`python -m meshgate` is the console script."""
+
+from meshgate.cli import main
+
+main()

@@ -1,0 +1,210 @@
+"""The control plane is killed, again and again, under load: nobody notices, and what changed meanwhile is caught up with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from meshgate.tour import scenario_text
+from tests.e2e.mesh import MESHGATE, Mesh, running_mesh, status_of, wait_until
+from tests.machine import processes_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+KILLS = 5
+SECONDS = 25
+RATE = 300
+"""Requests a second from each of the two clients: 600 in all."""
+LOOKUPS = 60
+
+PLAIN_ROUTE = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: plain}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: [plain.example.com, late.example.com]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: plain}
+spec:
+  hosts: [plain.example.com]
+  gateways: [plain]
+  http:
+  - route:
+    - destination: {host: service-c, port: {number: 9000}}
+"""
+
+LATE_ROUTE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: late}
+spec:
+  hosts: [late.example.com]
+  gateways: [plain]
+  http:
+  - route:
+    - destination: {host: service-c, port: {number: 9000}}
+"""
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[Mesh]:
+    with running_mesh() as mesh:
+        mesh.meshgate("apply", "-f", "-", stdin=scenario_text("workloads") + "\n---\n" + PLAIN_ROUTE)
+        mesh.wait_ready("app=service-c", "app=sleep")
+        mesh.wait_ready("istio=ingressgateway", namespace="istio-system")
+        mesh.wait_applied()
+        yield mesh
+
+
+def told(mesh: Mesh) -> dict[str, object]:
+    value = json.loads(mesh.meshgate("status", "-o", "json").stdout)
+    assert isinstance(value, dict)
+    return value
+
+
+def control_plane_pid(mesh: Mesh) -> int:
+    part = told(mesh)["controlPlane"]
+    assert isinstance(part, dict)
+    pid = part["pid"]
+    assert isinstance(pid, int)
+    return pid
+
+
+def envoy_pids(mesh: Mesh) -> dict[str, int]:
+    """Proxy -> process id of its Envoy, as the host sees it."""
+    proxies = told(mesh)["proxies"]
+    assert isinstance(proxies, list)
+    return {str(proxy["name"]): int(proxy["pid"]) for proxy in proxies}
+
+
+def kill_control_plane(mesh: Mesh) -> None:
+    """Kill -9, and wait for its successor to answer."""
+    pid = control_plane_pid(mesh)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: control_plane_pid(mesh) != pid, "a new control plane answers")
+    mesh.wait_applied()
+
+
+class Load(threading.Thread):
+    """A load in the background; `result` once it has ended."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        super().__init__()
+        self._command, self._environment = command, environment
+        self.result: dict[str, object] = {}
+
+    def run(self) -> None:
+        done = subprocess.run(
+            self._command, capture_output=True, text=True, env=self._environment, timeout=SECONDS + 90
+        )
+        self.result = json.loads(done.stdout) if done.returncode == 0 else {"failures": [done.stderr], "failed": 1}
+
+
+def loads(mesh: Mesh) -> tuple[Load, Load]:
+    """One load from outside through the gateway, one from pod to pod (with lookups)."""
+    common = ["--rate", str(RATE), "--seconds", str(SECONDS)]
+    load = ["-m", "meshgate.apps.load"]
+    outside = [sys.executable, *load, "--url", f"http://127.0.0.1:{mesh.http_port}/", "--host", "plain.example.com"]
+    inside = [*MESHGATE, "exec", "deploy/sleep", "-c", "sleep", "--", "python3", *load]
+    inside += ["--url", "http://service-c:9000/", "--resolve", "service-c", "--lookups", str(LOOKUPS)]
+    return Load([*outside, *common], mesh.environment), Load([*inside, *common], mesh.environment)
+
+
+def test_no_request_is_lost_while_the_control_plane_is_killed(mesh: Mesh) -> None:
+    pids = envoy_pids(mesh)
+    outside, inside = loads(mesh)
+    outside.start()
+    inside.start()
+    for _ in range(KILLS):
+        kill_control_plane(mesh)
+    mesh.apply(LATE_ROUTE)
+    assert status_of(mesh, "late.example.com") == 200
+    for load in (outside, inside):
+        load.join()
+        assert load.result["failures"] == [], load.result
+        requests = load.result["requests"]
+        assert isinstance(requests, int)
+        assert requests >= 0.8 * RATE * SECONDS
+    lookups = inside.result["lookups"]
+    assert isinstance(lookups, int)
+    assert lookups >= 0.8 * LOOKUPS * SECONDS
+    assert envoy_pids(mesh) == pids
+
+
+def test_a_pod_that_died_meanwhile_is_seen_and_started_again(mesh: Mesh) -> None:
+    (pod,) = mesh.pods("app=service-c")
+    restarts = restart_count(pod)
+    child = app_pid(mesh, "service-c")
+    control = control_plane_pid(mesh)
+    os.kill(control, signal.SIGSTOP)  # it sees nothing until it is killed
+    os.kill(child, signal.SIGKILL)
+    os.kill(control, signal.SIGKILL)
+    wait_until(lambda: control_plane_pid(mesh) != control, "a new control plane answers")
+    wait_until(lambda: restart_count(mesh.pods("app=service-c")[0]) == restarts + 1, "the container is started again")
+    mesh.wait_ready("app=service-c")
+    assert mesh.exec("deploy/sleep", "curl", "-sS", "http://service-c:9000/").returncode == 0
+
+
+def restart_count(pod: dict[str, object]) -> int:
+    status = pod["status"]
+    assert isinstance(status, dict)
+    return sum(int(each["restartCount"]) for each in status["containerStatuses"] if each["name"] != "istio-proxy")
+
+
+def app_pid(mesh: Mesh, name: str) -> int:
+    """Host's id of the (only) process of an application of the tour."""
+    marker = {"service-c": "i am service c"}[name]
+    holder = mesh.holder_pid()
+    (pid,) = [pid for pid in processes_of(marker) if descends_from(pid, holder) and not is_init_of_container(pid)]
+    return pid
+
+
+def descends_from(pid: int, ancestor: int) -> bool:
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        with open(f"/proc/{pid}/stat") as stat:
+            pid = int(stat.read().rsplit(")", 1)[1].split()[1])
+    return False
+
+
+def is_init_of_container(pid: int) -> bool:
+    """Whether this is a container's first process that only waits for its child of the same name."""
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return bool(children.read().split())
+
+
+def test_apply_in_the_gap_waits_or_fails_clearly_and_never_half(mesh: Mesh) -> None:
+    control = control_plane_pid(mesh)
+    os.kill(control, signal.SIGKILL)
+    names = [f"gap-{number}" for number in range(10)]
+    text = "\n---\n".join(
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{a: b}}" for name in names
+    )
+    done = mesh.meshgate("apply", "-f", "-", stdin=text, check=False)
+    wait_until(lambda: control_plane_pid(mesh) != control, "a new control plane answers")
+    items = mesh.get("configmaps", "-n", "default")["items"]
+    assert isinstance(items, list)
+    there = [item["metadata"]["name"] for item in items if item["metadata"]["name"].startswith("gap-")]
+    assert sorted(there) == (names if done.returncode == 0 else []), done
+    if done.returncode != 0:
+        assert "control plane" in done.stderr
+
+
+def test_the_end_of_the_holder_is_the_end_of_all() -> None:
+    with running_mesh() as mesh:
+        mesh.meshgate("apply", "-f", "-", stdin=scenario_text("workloads"))
+        mesh.wait_ready("app=service-a")
+        mesh.kill_holder()
