@@ -9,8 +9,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+import msgspec
+
 from meshgate.api.locality import LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
-from meshgate.api.value import Labels, Value
+from meshgate.api.value import Labels, PortSelector, UInt32, UInt64, Value
 
 
 class SimpleLB(StrEnum):
@@ -43,13 +45,13 @@ class HTTPCookie(Value, frozen=True, kw_only=True):
 class RingHash(Value, frozen=True, kw_only=True):
     """Ketama."""
 
-    minimum_ring_size: int = 0
+    minimum_ring_size: UInt64 = 0
 
 
 class Maglev(Value, frozen=True, kw_only=True):
     """Maglev."""
 
-    table_size: int = 0
+    table_size: UInt64 = 0
 
 
 class ConsistentHashLB(Value, frozen=True, kw_only=True):
@@ -66,7 +68,7 @@ class ConsistentHashLB(Value, frozen=True, kw_only=True):
     http_query_parameter_name: str | None = None
     ring_hash: RingHash | None = None
     maglev: Maglev | None = None
-    minimum_ring_size: int = 0
+    minimum_ring_size: UInt64 = 0
     """The old place of `ringHash.minimumRingSize`."""
 
 
@@ -82,7 +84,7 @@ class BackendUtilization(Value, frozen=True, kw_only=True):
     """Weights from what endpoints report of their load."""
 
     metric_names_for_computing_utilization: tuple[str, ...] = ()
-    error_utilization_penalty_percent: int = 0
+    error_utilization_penalty_percent: UInt32 = 0
     weight_expiration_period: timedelta | None = None
     weight_stabilization_period: timedelta | None = None
     weight_update_period: timedelta | None = None
@@ -106,7 +108,7 @@ class LoadBalancerSettings(Value, frozen=True, kw_only=True):
 class TcpKeepalive(Value, frozen=True, kw_only=True):
     """Keepalive probes of TCP."""
 
-    probes: int = 0
+    probes: UInt32 = 0
     time: timedelta | None = None
     interval: timedelta | None = None
 
@@ -163,14 +165,14 @@ class OutlierDetection(Value, frozen=True, kw_only=True):
     consecutive_errors: int = 0
     """Old; without effect."""
     split_external_local_origin_errors: bool = False
-    consecutive_local_origin_failures: int | None = None
-    consecutive_gateway_errors: int | None = None
-    consecutive_5xx_errors: int | None = None
+    consecutive_local_origin_failures: UInt32 | None = None
+    consecutive_gateway_errors: UInt32 | None = None
+    consecutive_5xx_errors: UInt32 | None = msgspec.field(default=None, name="consecutive5xxErrors")
     interval: timedelta | None = None
     base_ejection_time: timedelta | None = None
     max_ejection_percent: int = 0
     min_health_percent: int = 0
-    outlier_detection_http_error_codes: tuple[int, ...] = ()
+    outlier_detection_http_error_codes: tuple[UInt32, ...] = ()
 
 
 class ClientTLSMode(StrEnum):
@@ -201,7 +203,7 @@ class TunnelSettings(Value, frozen=True, kw_only=True):
 
     protocol: str = ""
     target_host: str = ""
-    target_port: int = 0
+    target_port: UInt32 = 0
 
 
 class ProxyProtocolVersion(StrEnum):
@@ -221,14 +223,14 @@ class RetryBudget(Value, frozen=True, kw_only=True):
     """How many retries may be under way."""
 
     percent: float | None = None
-    min_retry_concurrency: int = 0
+    min_retry_concurrency: UInt32 = 0
     budget_interval: timedelta | None = None
 
 
 class PortTrafficPolicy(Value, frozen=True, kw_only=True):
     """The policy of one port. It replaces the policy above it, it is not merged with it."""
 
-    port: int = 0
+    port: PortSelector = 0
     """Written as `port: {number: 80}`."""
     load_balancer: LoadBalancerSettings | None = None
     connection_pool: ConnectionPoolSettings | None = None

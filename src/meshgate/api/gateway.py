@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from meshgate.api.value import Labels, Value
+from meshgate.api.value import Labels, UInt32, Value
 
 
 class ServerTLSMode(StrEnum):
@@ -68,11 +68,11 @@ class ServerTLSSettings(Value, frozen=True, kw_only=True):
 class ServerPort(Value, frozen=True, kw_only=True):
     """The port of a server: the number of the gateway's Service port, not its target port."""
 
-    number: int = 0
+    number: UInt32 = 0
     protocol: str = ""
     """HTTP, HTTPS, GRPC, GRPC-WEB, HTTP2, MONGO, TCP, TLS, ...; as written, compared without regard to case."""
     name: str = ""
-    target_port: int = 0
+    target_port: UInt32 = 0
 
 
 class Server(Value, frozen=True, kw_only=True):

@@ -58,5 +58,5 @@ class IstioOperator(Value, frozen=True, kw_only=True):
     """`default` (or empty), `demo`, `minimal` or `empty`."""
     namespace: str = ""
     components: Components = Components()
-    mesh_config: RawJson = RawJson("")
+    mesh_config: RawJson = ""
     """Laid over the ConfigMap `istio`. Checked but kept as written: what is not given must not hide what lies below."""

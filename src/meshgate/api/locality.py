@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from meshgate.api.value import Pairs, Value
+from meshgate.api.value import Pairs, UInt32, Value
 
 
 class LocalityDistribute(Value, frozen=True, kw_only=True):
     """Percentages of the traffic from a locality, by locality it goes to."""
 
     from_: str = msgspec.field(default="", name="from")
-    to: Pairs[int] = ()
+    to: Pairs[UInt32] = ()
 
 
 class LocalityFailover(Value, frozen=True, kw_only=True):
@@ -36,4 +36,4 @@ class ZoneAwareLoadBalancerSetting(Value, frozen=True, kw_only=True):
     enabled: bool | None = None
     failover: tuple[LocalityFailover, ...] = ()
     failover_priority: tuple[str, ...] = ()
-    min_cluster_size: int | None = None
+    min_cluster_size: UInt32 | None = None

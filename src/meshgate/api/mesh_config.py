@@ -13,7 +13,7 @@ import msgspec
 from meshgate.api.destination_rule import H2UpgradePolicy, TcpKeepalive
 from meshgate.api.gateway import TLSProtocol
 from meshgate.api.locality import LocalityLoadBalancerSetting
-from meshgate.api.value import Labels, Value
+from meshgate.api.value import Labels, UInt32, Value
 from meshgate.api.virtual_service import HTTPRetry
 
 
@@ -94,7 +94,7 @@ class TopologyProxyProtocol(Value, frozen=True, kw_only=True):
 class GatewayTopology(Value, frozen=True, kw_only=True):
     """What stands before the gateways."""
 
-    num_trusted_proxies: int = 0
+    num_trusted_proxies: UInt32 = 0
     forward_client_cert_details: ForwardClientCertDetails = ForwardClientCertDetails.UNDEFINED
     proxy_protocol: TopologyProxyProtocol | None = None
 

@@ -19,8 +19,8 @@ Severity = Literal["error", "warning", "info"]
 class Problem(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """One finding. An `error` keeps the object from being accepted; `warning` and `info` do not.
 
-    >>> str(Problem("MG0005", "error", Ref("VirtualService", "shop", "web"), "spec.htp", "unknown field", 'nearest: "http"'))
-    'VirtualService/shop/web spec.htp: unknown field; nearest: "http" [MG0005]'
+    >>> str(Problem("MG0005", "error", Ref("Gateway", "shop", "web"), "spec.htp", "unknown field", 'nearest: "http"'))
+    'Gateway/shop/web spec.htp: unknown field; nearest: "http" [MG0005]'
     """
 
     code: str

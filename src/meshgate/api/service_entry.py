@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from meshgate.api.value import Labels, Pairs, Value
+from meshgate.api.value import Labels, Pairs, UInt32, Value
 
 
 class Location(StrEnum):
@@ -30,11 +30,11 @@ class Resolution(StrEnum):
 class ServiceEntryPort(Value, frozen=True, kw_only=True):
     """A port of the service."""
 
-    number: int = 0
+    number: UInt32 = 0
     protocol: str = ""
     """As written; empty: found out by sniffing, or TCP."""
     name: str = ""
-    target_port: int = 0
+    target_port: UInt32 = 0
     """The endpoints' port; 0: the same number."""
 
 
@@ -43,12 +43,12 @@ class WorkloadEntry(Value, frozen=True, kw_only=True):
 
     address: str = ""
     """An IP, a DNS name, or `unix://` and a path."""
-    ports: Pairs[int] = ()
+    ports: Pairs[UInt32] = ()
     """By name of the service's port."""
     labels: Labels = ()
     network: str = ""
     locality: str = ""
-    weight: int = 0
+    weight: UInt32 = 0
     service_account: str = ""
 
 

@@ -8,7 +8,7 @@ of a memo. Absence follows the protobuf rules of Istio's API: a scalar that is n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NewType, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -20,13 +20,41 @@ Pairs = tuple[tuple[str, V], ...]
 Labels = tuple[tuple[str, str], ...]
 """Labels, annotations, selectors: pairs sorted by key."""
 
-Percentage = NewType("Percentage", float)
+
+class Within(msgspec.Struct, frozen=True):
+    """Marks a number that is written inside a message of its own, under this key."""
+
+    key: str
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Marks the range of an integer, both ends included. Integers without it are int32 in Istio's kinds."""
+
+    least: int
+    most: int
+
+
+class BodyMark(msgspec.Struct, frozen=True):
+    """Marks bytes that are written as `{string: text}` or `{bytes: base64}`."""
+
+
+class RawMark(msgspec.Struct, frozen=True):
+    """Marks a part that is kept as JSON text."""
+
+
+UInt32 = Annotated[int, Bounds(0, 2**32 - 1)]
+UInt64 = Annotated[int, Bounds(0, 2**64 - 1)]
+
+Percentage = Annotated[float, Within("value")]
 """0..100. Istio writes it as `{value: 10}`."""
 
-Body = NewType("Body", bytes)
+PortSelector = Annotated[int, Within("number"), Bounds(0, 2**32 - 1)]
+"""A port number. Istio writes it as `{number: 80}`."""
+
+Body = Annotated[bytes, BodyMark()]
 """The body of a direct response. Istio writes it as `{string: text}` or `{bytes: base64}`."""
 
-RawJson = NewType("RawJson", str)
+RawJson = Annotated[str, RawMark()]
 """A part of an object that is kept as it is: canonical JSON text (sorted keys, no spaces). `""` where there is none."""
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from meshgate.api.string_match import StringMatch, ValueMatch
-from meshgate.api.value import Body, Labels, Pairs, Percentage, Value
+from meshgate.api.value import Body, Labels, Pairs, Percentage, PortSelector, UInt32, Value
 
 
 class Destination(Value, frozen=True, kw_only=True):
@@ -19,7 +19,7 @@ class Destination(Value, frozen=True, kw_only=True):
     host: str = ""
     """As written: a short name is still relative to the namespace of the object."""
     subset: str = ""
-    port: int = 0
+    port: PortSelector = 0
     """Written as `port: {number: 80}`. 0: the only port of the service, or the port that was called."""
 
 
@@ -51,7 +51,7 @@ class HTTPMatchRequest(Value, frozen=True, kw_only=True):
     without_headers: Pairs[ValueMatch] = ()
     query_params: Pairs[ValueMatch] = ()
     ignore_uri_case: bool = False
-    port: int = 0
+    port: UInt32 = 0
     """The port that was called; 0: any."""
     source_labels: Labels = ()
     source_namespace: str = ""
@@ -83,10 +83,10 @@ class HTTPRedirect(Value, frozen=True, kw_only=True):
 
     uri: str = ""
     authority: str = ""
-    port: int | None = None
+    port: UInt32 | None = None
     derive_port: RedirectPort | None = None
     scheme: str = ""
-    redirect_code: int = 0
+    redirect_code: UInt32 = 0
     """0: 301."""
     prefix_rewrite: str = ""
 
@@ -94,7 +94,7 @@ class HTTPRedirect(Value, frozen=True, kw_only=True):
 class HTTPDirectResponse(Value, frozen=True, kw_only=True):
     """Answer at once."""
 
-    status: int = 0
+    status: UInt32 = 0
     body: Body | None = None
 
 
@@ -174,7 +174,7 @@ class CorsPolicy(Value, frozen=True, kw_only=True):
     """Cross-origin resource sharing."""
 
     allow_origins: tuple[StringMatch, ...] = ()
-    """The old `allowOrigin: [text]` reads as exact matches, `*` as the regular expression `.*`."""
+    """The old `allowOrigin: [text]` reads as exact matches; `allowOrigins` wins where both are given."""
     allow_methods: tuple[str, ...] = ()
     allow_headers: tuple[str, ...] = ()
     expose_headers: tuple[str, ...] = ()
@@ -225,7 +225,7 @@ class L4MatchAttributes(Value, frozen=True, kw_only=True):
     """Conditions on a connection that must all hold."""
 
     destination_subnets: tuple[str, ...] = ()
-    port: int = 0
+    port: UInt32 = 0
     source_subnet: str = ""
     source_labels: Labels = ()
     gateways: tuple[str, ...] = ()
@@ -244,7 +244,7 @@ class TLSMatchAttributes(Value, frozen=True, kw_only=True):
 
     sni_hosts: tuple[str, ...] = ()
     destination_subnets: tuple[str, ...] = ()
-    port: int = 0
+    port: UInt32 = 0
     source_labels: Labels = ()
     gateways: tuple[str, ...] = ()
     source_namespace: str = ""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-import msgspec
-
 from meshgate.api.service import IntOrString, TransportProtocol
 from meshgate.api.value import Labels, Value
 from meshgate.api.volume import FieldRef, Volume, VolumeMount
@@ -200,5 +198,5 @@ class Deployment(Value, frozen=True, kw_only=True):
     replicas: int = 1
     selector: LabelSelector = LabelSelector()
     template: PodTemplate = PodTemplate()
-    min_ready_seconds: int = msgspec.field(default=0)
+    min_ready_seconds: int = 0
     paused: bool = False
