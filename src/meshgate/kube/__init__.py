@@ -1,0 +1,5 @@
+"""A Kubernetes-compatible API over the store: discovery, CRUD, patch, apply, watch, tables, streams.
+
+Reads the store, an `admit` function and a `Streams` (exec and logs, host's part); gives an aiohttp server on a
+Unix socket. May import store, client, api, aio, errors.
+"""

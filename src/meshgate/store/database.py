@@ -1,0 +1,123 @@
+"""The store's SQLite file: the one thing on disk that is the truth.
+
+Write-ahead log with `synchronous=NORMAL`: a commit is in the kernel's hands when it returns, so a process that is
+killed loses nothing; only a machine that loses power may lose the last transactions, each as a whole, and with them
+went every pod that they were about. What it buys: a commit costs some 50 µs and no fsync, so it can be done on the
+event loop. Checkpoints do fsync: `checkpoint` runs them on a connection of their own, in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from meshgate.api import Ref
+from meshgate.errors import EnvironmentFault
+
+from .core import Positions, Raw
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE objects (
+  kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, positions BLOB,
+  PRIMARY KEY (kind, namespace, name)
+) WITHOUT ROWID;
+CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE owned (file_set TEXT NOT NULL, file TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL,
+  name TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
+INSERT INTO state VALUES ('revision', 0);
+"""
+BUSY_TIMEOUT_MS = 5000
+CHECKPOINT_PAGES = 25_000
+"""Some 100 MB of log: a last resort for programs that never call `checkpoint`."""
+
+Row = tuple[Ref, bytes, bytes | None]
+
+
+class Database:
+    """One connection, used by one thread. Raises EnvironmentFault where the file can't be used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.chmod(path.parent, 0o700)  # Secrets are in here
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            os.chmod(path, 0o600)
+            self._connection = self._connect()
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            hint = "is another mesh using this data directory? else move the file away: it is rebuilt from your YAML"
+            raise EnvironmentFault(f'cannot use the store "{path}": {error}', hint=hint) from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def revision(self) -> int:
+        row: tuple[int] = self._connection.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()
+        return row[0]
+
+    def objects(self) -> Iterator[tuple[Ref, Raw, Positions | None]]:
+        rows = self._connection.execute("SELECT kind, namespace, name, body, positions FROM objects")
+        for kind, namespace, name, body, positions in rows:
+            placed = None if positions is None else msgspec.json.decode(positions, type=Positions)
+            yield Ref(kind, namespace, name), msgspec.json.decode(body), placed
+
+    def commit(
+        self,
+        revision: int,
+        bodies: Collection[tuple[Ref, bytes | None]],
+        moves: Iterable[tuple[Ref, bytes | None]],
+    ) -> None:
+        """One transaction: new bodies (None: gone), new positions, the revision. All of it or, killed, nothing."""
+        try:
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(
+                    "INSERT INTO objects (kind, namespace, name, body) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET body = excluded.body",
+                    [(*_columns(ref), body) for ref, body in bodies if body is not None],
+                )
+                connection.executemany(
+                    "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?",
+                    [_columns(ref) for ref, body in bodies if body is None],
+                )
+                connection.executemany(
+                    "UPDATE objects SET positions = ? WHERE kind = ? AND namespace = ? AND name = ?",
+                    [(positions, *_columns(ref)) for ref, positions in moves],
+                )
+                connection.execute("UPDATE state SET value = ? WHERE name = 'revision'", (revision,))
+        except sqlite3.Error as error:
+            hint = "nothing was changed; is the disk full?"
+            raise EnvironmentFault(f'cannot write the store "{self.path}": {error}', hint=hint) from error
+
+    def checkpoint(self) -> None:
+        """Move the log's content into the file, as far as readers allow. Blocks: call it in a thread."""
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        return connection
+
+    def _prepare(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        elif version != SCHEMA_VERSION:
+            raise EnvironmentFault(
+                f'the store "{self.path}" has format {version}, this meshgate reads format {SCHEMA_VERSION}',
+                hint="use the meshgate that wrote it, or another --data-dir",
+            )
+
+
+def _columns(ref: Ref) -> tuple[str, str, str]:
+    return ref.kind, ref.namespace, ref.name
