@@ -61,7 +61,8 @@ class Overlay:
             if before is not None and after is not None and meta(before)["uid"] != meta(after)["uid"]:
                 yield Change(ref=ref, kind=self.kind(ref), before=before, after=None)
                 before = None  # another object of the same name: those who watch see one go and one come
-            yield Change(ref=ref, kind=self.kind(ref), before=before, after=after)
+            positions = self._positions[ref] if ref in self._positions else self._view.positions_of(ref)
+            yield Change(ref=ref, kind=self.kind(ref), before=before, after=after, positions=positions)
 
     def moves(self) -> dict[Ref, Positions | None]:
         """Objects whose place in files changed, whether or not they did."""

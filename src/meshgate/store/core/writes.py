@@ -73,6 +73,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     before: Raw | None
     after: Raw | None
+    positions: Positions | None = None
+    """Where `after` was written, if a file says so."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

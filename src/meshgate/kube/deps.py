@@ -1,0 +1,47 @@
+"""What the API stands on: the store, and the parts of the program that it asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from meshgate.api import Problem
+from meshgate.store.core import Change
+from meshgate.store.store import Store
+
+from .streams import Streams
+
+
+class Admit(Protocol):
+    """Asked before every commit of a client's write: what would be wrong with the mesh after these changes?
+
+    One problem of severity `error` and nothing is written; others travel back with the result.
+    """
+
+    async def __call__(self, changes: Sequence[Change]) -> tuple[Problem, ...]: ...
+
+
+class MeshStatus(Protocol):
+    """How far the mesh has followed the store."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Proxies, problems, addresses: JSON, for `meshgate status`."""
+        ...
+
+    async def wait_applied(self, revision: int) -> None:
+        """Return when every connected proxy has acknowledged what the store said at that revision or later.
+
+        The caller sets the deadline."""
+        ...
+
+
+class KubeDeps(msgspec.Struct, frozen=True, kw_only=True):
+    store: Store
+    admit: Admit
+    streams: Streams
+    mesh: MeshStatus
+    owner_uid: int = msgspec.field(default_factory=os.geteuid)
+    """The only user, besides root, who may talk to the API."""
