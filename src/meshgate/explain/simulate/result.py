@@ -1,0 +1,108 @@
+"""Where the call went: what was found on the way, and how it ended.
+
+Each name is set as soon as the walk knows it and stays when a later step fails, so that a failed call still shows how
+far it came.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+
+class Failure(Enum):
+    """Why the call reached neither a cluster nor an answer of the configuration's own."""
+
+    NO_LISTENER = "nothing listens there"
+    NO_FILTER_CHAIN = "no filter chain takes the connection; it is closed"
+    MULTIPLE_FILTER_CHAINS = "two filter chains have the same match; the listener is refused"
+    TLS = "plaintext reaches a chain that terminates TLS"
+    CLIENT_CERTIFICATE = "the chain demands another client certificate than is shown"
+    PROTOCOL = "the HTTP codec cannot read these bytes"
+    BAD_REQUEST = "the request is answered by 400"
+    NO_ROUTE_CONFIGURATION = "the route configuration is missing"
+    NO_VIRTUAL_HOST = "no virtual host has this host; 404"
+    NO_ROUTE = "no route of the virtual host matches; 404"
+    TLS_REQUIRED = "the virtual host wants TLS; 301 to https"
+    NO_CLUSTER = "the cluster does not exist; 503"
+    NOT_SIMULATED = "the configuration uses what the simulation does not know"
+
+
+class ToCluster(Struct, frozen=True):
+    """Forwarded to one cluster."""
+
+    cluster: str
+
+
+class Share(Struct, frozen=True):
+    """One of several clusters and its weight."""
+
+    cluster: str
+    weight: int
+
+
+class ToWeighted(Struct, frozen=True):
+    """Forwarded to one of several clusters, by weight."""
+
+    shares: tuple[Share, ...]
+
+
+class Redirect(Struct, frozen=True):
+    """Answered by a redirect."""
+
+    status: int
+    location: str
+
+
+class DirectResponse(Struct, frozen=True):
+    """Answered at once."""
+
+    status: int
+
+
+Action: TypeAlias = ToCluster | ToWeighted | Redirect | DirectResponse
+
+
+class Origins(Struct, frozen=True, kw_only=True):
+    """The object behind each step: `filter_metadata.istio.config` of what was chosen; empty where none is written."""
+
+    listener: str = ""
+    filter_chain: str = ""
+    virtual_host: str = ""
+    route: str = ""
+    cluster: str = ""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """The whole walk. Empty texts: not reached, or without a name."""
+
+    error: Failure | None = None
+    detail: str = ""
+    """More about the error, where there is more to say."""
+    listener: str = ""
+    filter_chain: str = ""
+    route_config: str = ""
+    """Only what came by name (RDS); an inline route configuration shows nothing."""
+    virtual_host: str = ""
+    route: str = ""
+    action: Action | None = None
+    origins: Origins = Origins()
+
+    @property
+    def cluster(self) -> str:
+        """The one cluster; empty for weighted clusters, redirects and direct responses."""
+        return self.action.cluster if isinstance(self.action, ToCluster) else ""
+
+    def stopped(self, stop: Stop) -> Result:
+        """This far, and no further."""
+        return replace(self, error=stop.failure, detail=stop.detail)
+
+
+class Stop(Struct, frozen=True):
+    """What a step gives instead of a value when the walk ends there."""
+
+    failure: Failure
+    detail: str = ""
