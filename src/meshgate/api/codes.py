@@ -21,6 +21,7 @@ BAD_SETTING: Final = "MG0009"
 BAD_METADATA: Final = "MG0010"
 WITHOUT_EFFECT: Final = "MG0011"
 NO_COMMAND: Final = "MG0012"
+SCHEMA: Final = "MG0013"
 REFUSED_BY_PROXY: Final = "MG0201"
 
 MISSING_REFERENCE: Final = "IST0101"
@@ -41,6 +42,7 @@ CODES: Final[dict[str, str]] = {
     BAD_METADATA: "a name, namespace, label or annotation that Kubernetes or Istio would refuse",
     WITHOUT_EFFECT: "a setting that is accepted but has no effect here",
     NO_COMMAND: "a container that has neither a command nor an image",
+    SCHEMA: "what istiod would accept, but the schema of Istio's resources in a cluster refuses",
     REFUSED_BY_PROXY: "Envoy refused a resource that was made from this object; the last good one keeps serving",
     MISSING_REFERENCE: "an object refers to another one that is not there",
     INVALID: "a value that Istio's or Kubernetes' validation refuses",

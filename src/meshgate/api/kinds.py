@@ -45,9 +45,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(f"{self.group}/{version}" if self.group else version for version in self.versions)
 
     @property
-    def is_istio(self) -> bool:
-        """Decoded by Istio's rules (protobuf JSON) rather than by Kubernetes'."""
-        return self.group.endswith("istio.io")
+    def is_protobuf(self) -> bool:
+        """Decoded by protobuf's rules of JSON, as Istio's own kinds are, rather than by Kubernetes'."""
+        return self.group == "networking.istio.io"
 
 
 def _networking(kind: str, spec_type: type[Spec], plural: str, short_name: str) -> Kind:

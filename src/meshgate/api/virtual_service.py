@@ -47,7 +47,7 @@ class HTTPMatchRequest(Value, frozen=True, kw_only=True):
     method: StringMatch | None = None
     authority: StringMatch | None = None
     headers: Pairs[ValueMatch] = ()
-    """By header name in lower case."""
+    """By header name, as written."""
     without_headers: Pairs[ValueMatch] = ()
     query_params: Pairs[ValueMatch] = ()
     ignore_uri_case: bool = False

@@ -1,0 +1,197 @@
+"""Readers of what has no parts: texts, numbers, booleans, words, durations, bytes.
+
+A reader takes a raw value, appends what is wrong with it to `faults`, and gives the value, or INVALID where there is
+none. Istio's kinds follow protobuf's JSON rules as istiod applies them (integers may be texts, words may be their numbers,
+durations are Go's); Kubernetes' kinds follow plain JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from meshgate.api import codes
+from meshgate.api.duration import parse_duration
+from meshgate.api.fault import Fault, described, nearest, wrong_type
+from meshgate.api.secret_bytes import SecretBytes
+from meshgate.api.value import Bounds
+
+INVALID: Final = object()
+"""What a reader gives when there is no value. The default stands in for it, so that the rules can still be checked."""
+
+Reader = Callable[[object, list[Fault]], object]
+
+INT32: Final = Bounds(-(2**31), 2**31 - 1)
+INT64: Final = Bounds(-(2**63), 2**63 - 1)
+
+
+def read_text(raw: object, faults: list[Fault]) -> object:
+    """A text. Numbers and booleans are not taken for texts: YAML's `1` and `"1"` differ."""
+    if type(raw) is str:
+        return raw
+    quoted = str(raw).lower() if isinstance(raw, bool) else raw
+    hint = f'write it in quotes: "{quoted}"' if isinstance(raw, bool | int | float) else ""
+    faults.append(wrong_type("a text", raw, hint))
+    return INVALID
+
+
+def read_boolean(raw: object, faults: list[Fault]) -> object:
+    """A boolean."""
+    if type(raw) is bool:
+        return raw
+    hint = "write it without quotes" if raw in ("true", "false") else ""
+    faults.append(wrong_type("true or false", raw, hint))
+    return INVALID
+
+
+def integer_reader(bounds: Bounds, *, texts: bool) -> Reader:
+    """Reads integers within bounds; `texts`: also written as texts, as protobuf's JSON allows."""
+
+    def read(raw: object, faults: list[Fault]) -> object:
+        value = raw
+        if texts and type(raw) is str and _is_integer(raw):
+            value = int(raw)
+        if type(value) is not int:
+            faults.append(wrong_type("a whole number", raw))
+            return INVALID
+        if not bounds.least <= value <= bounds.most:
+            faults.append(wrong_type(f"a number of {bounds.least} to {bounds.most}", value))
+            return INVALID
+        return value
+
+    return read
+
+
+def _is_integer(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isdecimal() and digits.isascii() and len(digits) <= 20
+
+
+def number_reader(*, texts: bool) -> Reader:
+    """Reads numbers with a fraction; `texts`: also written as texts."""
+
+    def read(raw: object, faults: list[Fault]) -> object:
+        if type(raw) is float or type(raw) is int:
+            return float(raw)
+        if texts and type(raw) is str:
+            try:
+                return float(raw)
+            except ValueError:
+                pass
+        faults.append(wrong_type("a number", raw))
+        return INVALID
+
+    return read
+
+
+def read_duration(raw: object, faults: list[Fault]) -> object:
+    """A duration such as `5s`."""
+    if type(raw) is not str:
+        hint = f'give the unit, as in "{raw}s"' if isinstance(raw, int | float) and not isinstance(raw, bool) else ""
+        faults.append(wrong_type("a duration", raw, hint))
+        return INVALID
+    duration: timedelta | None = parse_duration(raw)
+    if duration is None:
+        faults.append(wrong_type("a duration", raw, "durations look like 5s, 1m30s, 0.5s or 100ms"))
+        return INVALID
+    return duration
+
+
+def word_reader(words: type[StrEnum], implemented: tuple[str, ...] | None, *, numbers: bool) -> Reader:
+    """Reads a word of an enumeration. Those not in `implemented` (None: all are) are refused as not there yet.
+
+    `numbers`: protobuf's number of the word (its place in the enumeration) is taken, too.
+    """
+    members = {str(member): member for member in words}
+    by_number = tuple(words) if numbers else ()
+
+    def read(raw: object, faults: list[Fault]) -> object:
+        member = members.get(raw) if type(raw) is str else None
+        if member is None and type(raw) is int and 0 <= raw < len(by_number):
+            member = by_number[raw]
+        if member is None:
+            hint = nearest(raw, members) if isinstance(raw, str) else ""
+            faults.append(wrong_type(f"one of {', '.join(members)}", raw, hint))
+            return INVALID
+        if implemented is not None and member not in implemented:
+            faults.append(Fault(codes.NOT_IMPLEMENTED, f'"{member}" is not implemented yet', _instead(implemented)))
+            return INVALID
+        return member
+
+    return read
+
+
+def _instead(words: tuple[str, ...]) -> str:
+    return f"implemented: {', '.join(words)}"
+
+
+def read_bytes(raw: object, faults: list[Fault]) -> object:
+    """Bytes, written in base64 (standard or URL-safe, line breaks allowed)."""
+    if type(raw) is not str:
+        faults.append(wrong_type("base64", raw))
+        return INVALID
+    text = "".join(raw.split()).replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        faults.append(Fault(codes.WRONG_TYPE, "expected base64, got something else", "texts go into stringData"))
+        return INVALID
+
+
+def read_secret(raw: object, faults: list[Fault]) -> object:
+    """Secret bytes in base64. No fault shows what was given."""
+    hidden: list[Fault] = []
+    value = read_bytes(raw, hidden)
+    if isinstance(value, bytes):
+        return SecretBytes(value)
+    faults.append(Fault(codes.WRONG_TYPE, "expected base64, got something else", "texts go into stringData"))
+    return INVALID
+
+
+def read_secret_text(raw: object, faults: list[Fault]) -> object:
+    """Secret bytes given as text."""
+    if type(raw) is str:
+        return SecretBytes(raw.encode())
+    faults.append(Fault(codes.WRONG_TYPE, "expected a text, got something else", "write it in quotes"))
+    return INVALID
+
+
+def read_port_or_name(raw: object, faults: list[Fault]) -> object:
+    """A port by number or by name (Kubernetes' IntOrString)."""
+    if type(raw) is int or type(raw) is str:
+        return raw
+    faults.append(wrong_type("a port number or a port's name", raw))
+    return INVALID
+
+
+def read_raw(raw: object, faults: list[Fault]) -> object:
+    """An object that is kept as canonical JSON text."""
+    if not isinstance(raw, dict):
+        faults.append(wrong_type("an object", raw))
+        return INVALID
+    return canonical_json(raw)
+
+
+def canonical_json(raw: object) -> str:
+    """JSON with sorted keys and without spaces: equal for equal content."""
+    return msgspec.json.encode(raw, order="sorted").decode()
+
+
+def read_body(raw: object, faults: list[Fault]) -> object:
+    """The body of a direct response: `{string: text}` or `{bytes: base64}`."""
+    if not isinstance(raw, dict) or len(raw) != 1 or not raw.keys() <= {"string", "bytes"}:
+        expected = 'either {"string": text} or {"bytes": base64}'
+        faults.append(Fault(codes.WRONG_TYPE, f"expected {expected}, got {described(raw)}"))
+        return INVALID
+    ((key, content),) = raw.items()
+    before = len(faults)
+    value = (read_text if key == "string" else read_bytes)(content, faults)
+    for fault in faults[before:]:
+        fault.parts.append(key)
+    return value.encode() if isinstance(value, str) else value
