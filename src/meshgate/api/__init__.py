@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from meshgate.api import codes
 from meshgate.api.config import ConfigMap, Event, EventSource, Namespace, Secret, ServiceAccount
+from meshgate.api.decode import Decoder, Raw, decode, decode_all, unimplemented
 from meshgate.api.destination_rule import (
     BackendUtilization,
     ClientTLSMode,
@@ -37,6 +38,9 @@ from meshgate.api.destination_rule import (
     WarmupConfiguration,
     WorkloadSelector,
 )
+from meshgate.api.documents import Document, documents, duplicates
+from meshgate.api.duration import duration_text, parse_duration
+from meshgate.api.field_path import is_within, parts_of, path_of, without_indices
 from meshgate.api.gateway import (
     Gateway,
     Server,
@@ -46,6 +50,7 @@ from meshgate.api.gateway import (
     TLSCertificate,
     TLSProtocol,
 )
+from meshgate.api.implemented import EVERYTHING, IMPLEMENTED, KINDS_NOT_YET, Table
 from meshgate.api.istio_operator import Components, GatewayComponent, GatewayKubernetes, GatewayService, IstioOperator
 from meshgate.api.kinds import KINDS, Kind, kind_of
 from meshgate.api.locality import (
@@ -100,7 +105,24 @@ from meshgate.api.service_entry import (
     WorkloadEntry,
 )
 from meshgate.api.string_match import Exact, Prefix, Present, Regex, StringMatch, ValueMatch
-from meshgate.api.value import Body, Labels, Pairs, Percentage, RawJson, Value, find, is_subset, pairs_of
+from meshgate.api.value import (
+    Body,
+    BodyMark,
+    Bounds,
+    Labels,
+    Pairs,
+    Percentage,
+    PortSelector,
+    RawJson,
+    RawMark,
+    UInt32,
+    UInt64,
+    Value,
+    Within,
+    find,
+    is_subset,
+    pairs_of,
+)
 from meshgate.api.virtual_service import (
     Abort,
     CorsPolicy,
@@ -170,13 +192,18 @@ from meshgate.api.workload import (
 
 __all__ = [
     "ALL_NAMESPACES",
+    "EVERYTHING",
+    "IMPLEMENTED",
     "KINDS",
+    "KINDS_NOT_YET",
     "Abort",
     "AccessLogEncoding",
     "AddressType",
     "AnyResource",
     "BackendUtilization",
     "Body",
+    "BodyMark",
+    "Bounds",
     "ClientTLSMode",
     "ClientTLSSettings",
     "Components",
@@ -187,11 +214,13 @@ __all__ = [
     "Container",
     "ContainerPort",
     "CorsPolicy",
+    "Decoder",
     "Delay",
     "Delegate",
     "Deployment",
     "Destination",
     "DestinationRule",
+    "Document",
     "DownwardFile",
     "DownwardVolume",
     "EmptyDirVolume",
@@ -271,6 +300,7 @@ __all__ = [
     "Pod",
     "PodSecurityContext",
     "PodTemplate",
+    "PortSelector",
     "PortTrafficPolicy",
     "Prefix",
     "Present",
@@ -281,7 +311,9 @@ __all__ = [
     "ProxyConfig",
     "ProxyProtocol",
     "ProxyProtocolVersion",
+    "Raw",
     "RawJson",
+    "RawMark",
     "RedirectPort",
     "Ref",
     "Regex",
@@ -319,6 +351,7 @@ __all__ = [
     "TLSMatchAttributes",
     "TLSProtocol",
     "TLSRoute",
+    "Table",
     "TcpKeepalive",
     "TemplateMeta",
     "TokenProjection",
@@ -326,6 +359,8 @@ __all__ = [
     "TrafficPolicy",
     "TransportProtocol",
     "TunnelSettings",
+    "UInt32",
+    "UInt64",
     "UnmatchedPreflights",
     "Value",
     "ValueMatch",
@@ -333,14 +368,26 @@ __all__ = [
     "Volume",
     "VolumeMount",
     "WarmupConfiguration",
+    "Within",
     "WorkloadEntry",
     "WorkloadSelector",
     "ZoneAwareLoadBalancerSetting",
     "codes",
+    "decode",
+    "decode_all",
+    "documents",
+    "duplicates",
+    "duration_text",
     "find",
     "has_errors",
     "is_subset",
+    "is_within",
     "kind_of",
     "of_type",
     "pairs_of",
+    "parse_duration",
+    "parts_of",
+    "path_of",
+    "unimplemented",
+    "without_indices",
 ]

@@ -1,8 +1,8 @@
 """Readers of what has no parts: texts, numbers, booleans, words, durations, bytes.
 
 A reader takes a raw value, appends what is wrong with it to `faults`, and gives the value, or INVALID where there is
-none. Istio's kinds follow protobuf's JSON rules as istiod applies them (integers may be texts, words may be their numbers,
-durations are Go's); Kubernetes' kinds follow plain JSON.
+none. Istio's kinds follow protobuf's JSON rules as istiod applies them (integers may be texts, words may be their
+numbers, durations are Go's); Kubernetes' kinds follow plain JSON.
 """
 
 from __future__ import annotations
