@@ -1,0 +1,65 @@
+"""One frozen, indexed view of all resources and facts: services, hosts, rules, workloads, endpoints.
+
+Reads `api` resources and `Facts`, gives a `Snapshot` and Problems; may import api only. Pure.
+"""
+
+from meshgate.mesh.build import build
+from meshgate.mesh.destination_rules import BoundDestinationRule, BoundSubset, DestinationRuleIndex
+from meshgate.mesh.endpoints import EndpointTable
+from meshgate.mesh.facts import Facts
+from meshgate.mesh.gateways import BoundGateway, BoundServer
+from meshgate.mesh.host import HostIndex, full_name, intersection, is_address, is_wildcard, is_within, matches
+from meshgate.mesh.host import specificity as host_specificity
+from meshgate.mesh.nearest import Nearest
+from meshgate.mesh.problems import at, missing_reference, warning
+from meshgate.mesh.protocol import Protocol, parse_protocol
+from meshgate.mesh.scope import Scope
+from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
+from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
+from meshgate.mesh.targets import service_targets
+from meshgate.mesh.virtual_services import MESH, BoundVirtualService, HttpRule, TcpRule, TlsRule, gateway_name
+from meshgate.mesh.workloads import Workload, workload_of
+
+__all__ = [
+    "MESH",
+    "BoundDestinationRule",
+    "BoundGateway",
+    "BoundServer",
+    "BoundSubset",
+    "BoundVirtualService",
+    "DestinationRuleIndex",
+    "EndpointTable",
+    "Facts",
+    "FixedEndpoint",
+    "HeadlessAddresses",
+    "HostIndex",
+    "HttpRule",
+    "MeshEndpoint",
+    "MeshService",
+    "Nearest",
+    "Port",
+    "Protocol",
+    "Resolving",
+    "Scope",
+    "ServiceTarget",
+    "Snapshot",
+    "TcpRule",
+    "TlsRule",
+    "Workload",
+    "World",
+    "at",
+    "build",
+    "full_name",
+    "gateway_name",
+    "host_specificity",
+    "intersection",
+    "is_address",
+    "is_wildcard",
+    "is_within",
+    "matches",
+    "missing_reference",
+    "parse_protocol",
+    "service_targets",
+    "warning",
+    "workload_of",
+]

@@ -1,0 +1,122 @@
+"""`build`: all objects and facts become one snapshot.
+
+Everything is joined and indexed here once; what is left to a plan is what depends on the proxy. The order in which the
+objects are given never matters. A memo (optional) keeps what is made from one object, so that an object that did not
+change gives the same value, not just an equal one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from meshgate.api import (
+    AnyResource,
+    DestinationRule,
+    Endpoints,
+    EndpointSlice,
+    Gateway,
+    MeshConfig,
+    Pod,
+    Problem,
+    Resource,
+    Service,
+    ServiceEntry,
+    VirtualService,
+    of_type,
+)
+from meshgate.mesh.aliases import with_aliases
+from meshgate.mesh.destination_rules import bind_destination_rules
+from meshgate.mesh.endpoints import EndpointCollector, EndpointTable, WorkloadIndex, collect_kubernetes
+from meshgate.mesh.facts import Facts
+from meshgate.mesh.gateways import bind_gateways
+from meshgate.mesh.kubernetes_services import kubernetes_service
+from meshgate.mesh.protocol import Protocol
+from meshgate.mesh.references import broken_references
+from meshgate.mesh.service import MeshService, service_order
+from meshgate.mesh.service_entries import service_entry_services
+from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
+from meshgate.mesh.targets import targets_by_address
+from meshgate.mesh.virtual_services import bind_virtual_services
+from meshgate.mesh.workloads import Workload, workload_of
+
+EntryServices = tuple[tuple[Resource[ServiceEntry], tuple[MeshService, ...]], ...]
+
+
+def build(resources: Iterable[AnyResource], facts: Facts) -> tuple[Snapshot, tuple[Problem, ...]]:
+    """The snapshot of all objects, and what is wrong with how they refer to each other (sorted, no errors)."""
+    objects = tuple(resources)
+    mesh, settings_problems = facts.mesh, ()
+    workloads = tuple(sorted((workload_of(pod) for pod in of_type(objects, Pod)), key=_workload_order))
+    entries = _entry_services(of_type(objects, ServiceEntry), facts, mesh)
+    services = _services(of_type(objects, Service), entries, facts, mesh)
+    endpoints = _endpoints(objects, entries, workloads, facts)
+    virtual_services, delegation_problems = bind_virtual_services(
+        of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to
+    )
+    world = World(
+        facts=facts,
+        mesh=mesh,
+        services=services,
+        virtual_services=virtual_services,
+        gateways=bind_gateways(of_type(objects, Gateway)),
+        destination_rules=bind_destination_rules(
+            of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to
+        ),
+        headless=_headless(services, endpoints),
+    )
+    snapshot = Snapshot(
+        world=world,
+        endpoints=endpoints,
+        workloads={(workload.namespace, workload.name): workload for workload in workloads},
+        targets_by_address=targets_by_address(services, endpoints),
+    )
+    problems = {*settings_problems, *delegation_problems, *broken_references(world, workloads)}
+    return snapshot, tuple(sorted(problems, key=str))
+
+
+def _workload_order(workload: Workload) -> tuple[str, str]:
+    return workload.namespace, workload.name
+
+
+def _entry_services(resources: Iterable[Resource[ServiceEntry]], facts: Facts, mesh: MeshConfig) -> EntryServices:
+    ordered = sorted(resources, key=lambda resource: resource.ref)
+    return tuple(
+        (resource, service_entry_services(resource, facts, mesh.default_service_export_to)) for resource in ordered
+    )
+
+
+def _services(
+    kubernetes: Sequence[Resource[Service]], entries: EntryServices, facts: Facts, mesh: MeshConfig
+) -> tuple[MeshService, ...]:
+    found = [kubernetes_service(resource, facts, mesh.default_service_export_to) for resource in kubernetes]
+    found.extend(service for _, services in entries for service in services)
+    return with_aliases(sorted(found, key=service_order))
+
+
+def _endpoints(
+    objects: Sequence[AnyResource], entries: EntryServices, workloads: Iterable[Workload], facts: Facts
+) -> EndpointTable:
+    collector = EndpointCollector(WorkloadIndex(workloads), facts)
+    services = sorted(of_type(objects, Service), key=lambda resource: resource.ref)
+    collect_kubernetes(collector, services, of_type(objects, EndpointSlice), of_type(objects, Endpoints))
+    for resource, entry_services in entries:
+        collector.add_entry(resource, entry_services)
+    return collector.table()
+
+
+def _headless(services: Iterable[MeshService], endpoints: EndpointTable) -> tuple[HeadlessAddresses, ...]:
+    """Addresses that get listeners: those behind TCP ports of services that are passed through."""
+    return tuple(
+        HeadlessAddresses(
+            hostname=service.hostname,
+            namespace=service.namespace,
+            port=port.number,
+            addresses=tuple(dict.fromkeys(endpoint.address for endpoint in found)),
+        )
+        for service in services
+        if service.resolving.value == "passthrough"
+        for port in service.ports
+        if not port.protocol.is_http
+        and port.protocol is not Protocol.UDP
+        and (found := endpoints.of(service.hostname, service.namespace, port.number))
+    )

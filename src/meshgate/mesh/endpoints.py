@@ -1,0 +1,164 @@
+"""The endpoint table: who serves a port of a service right now.
+
+It is a value of its own beside the services, so that a pod that comes or goes changes nothing else. Endpoints come
+from EndpointSlices (or Endpoints, where there is no slice), with the labels of the pods behind them, and from
+ServiceEntries: those they list and those their selector selects.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from meshgate.api import (
+    Endpoint,
+    Endpoints,
+    EndpointSlice,
+    Resource,
+    Service,
+    ServiceEntry,
+    ServicePort,
+    is_subset,
+)
+from meshgate.mesh.facts import Facts
+from meshgate.mesh.kubernetes_services import service_hostname
+from meshgate.mesh.protocol import Protocol
+from meshgate.mesh.service import MeshEndpoint, MeshService, Port, Resolving
+from meshgate.mesh.service_entries import entry_endpoint
+from meshgate.mesh.workloads import TLS_MODE_LABEL, Workload, workload_identifier
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+
+Key = tuple[str, str, int]
+"""Host name, namespace and port of a service."""
+
+
+class EndpointTable(Struct, frozen=True):
+    """Endpoints by service port, sorted; ports without endpoints are not in it."""
+
+    by_port: Mapping[Key, tuple[MeshEndpoint, ...]]
+
+    def of(self, hostname: str, namespace: str, port: int) -> tuple[MeshEndpoint, ...]:
+        """All endpoints of a service port."""
+        return self.by_port.get((hostname, namespace, port), ())
+
+
+class WorkloadIndex:
+    """Workloads by address, and by namespace."""
+
+    def __init__(self, workloads: Iterable[Workload]) -> None:
+        self.by_address: dict[str, Workload] = {}
+        self.by_namespace: dict[str, list[Workload]] = defaultdict(list)
+        for workload in workloads:
+            self.by_namespace[workload.namespace].append(workload)
+            for address in workload.addresses:
+                self.by_address.setdefault(address, workload)
+
+
+class EndpointCollector:
+    """Collects the endpoints of all services."""
+
+    def __init__(self, workloads: WorkloadIndex, facts: Facts) -> None:
+        self._workloads = workloads
+        self._facts = facts
+        self._found: dict[Key, dict[tuple[str, int], MeshEndpoint]] = defaultdict(dict)
+
+    def table(self) -> EndpointTable:
+        """What was collected. The first endpoint with an address and port counts."""
+        return EndpointTable(
+            by_port={key: tuple(sorted(found.values())) for key, found in sorted(self._found.items()) if found}
+        )
+
+    def add_slice(self, service: Resource[Service], piece: EndpointSlice) -> None:
+        """The endpoints of a slice that are ready, or all if the Service publishes them all."""
+        for port in service.spec.ports:
+            number = next((given.port for given in piece.ports if given.name == port.name), 0)
+            if not number:
+                continue
+            for endpoint in piece.endpoints:
+                if endpoint.addresses and (service.spec.publish_not_ready_addresses or _is_ready(endpoint)):
+                    self._add(service, port, endpoint.addresses[0], number)
+
+    def add_endpoints(self, service: Resource[Service], endpoints: Endpoints) -> None:
+        """The endpoints of an Endpoints object."""
+        for subset in endpoints.subsets:
+            addresses = subset.addresses
+            if service.spec.publish_not_ready_addresses:
+                addresses += subset.not_ready_addresses
+            for port in service.spec.ports:
+                number = next((given.port for given in subset.ports if given.name == port.name), 0)
+                for address in addresses if number else ():
+                    self._add(service, port, address.ip, number)
+
+    def add_entry(self, resource: Resource[ServiceEntry], services: Iterable[MeshService]) -> None:
+        """The endpoints that a ServiceEntry lists or selects; DNS services keep theirs in themselves."""
+        for service in services:
+            if service.resolving not in (Resolving.ENDPOINTS, Resolving.PASSTHROUGH):
+                continue
+            for port in service.ports:
+                for entry in resource.spec.endpoints:
+                    self._put(
+                        service.hostname, service.namespace, port, entry_endpoint(entry, port, resource, self._facts)
+                    )
+                if resource.spec.workload_selector is not None:
+                    self._add_selected(service, port)
+
+    def _add_selected(self, service: MeshService, port: Port) -> None:
+        for workload in self._workloads.by_namespace.get(service.namespace, ()):
+            if workload.addresses and is_subset(service.selector, workload.labels):
+                target = port.target if isinstance(port.target, int) and port.target else port.number
+                endpoint = self._endpoint(workload.addresses[0], target)
+                self._put(service.hostname, service.namespace, port, endpoint)
+
+    def _add(self, service: Resource[Service], port: ServicePort, address: str, number: int) -> None:
+        meta = service.meta
+        hostname = service_hostname(meta.name, meta.namespace, self._facts.cluster_domain)
+        self._put(
+            hostname,
+            meta.namespace,
+            Port(name=port.name, number=port.port, protocol=Protocol.TCP),
+            self._endpoint(address, number),
+        )
+
+    def _put(self, hostname: str, namespace: str, port: Port, endpoint: MeshEndpoint) -> None:
+        self._found[hostname, namespace, port.number].setdefault((endpoint.address, endpoint.port), endpoint)
+
+    def _endpoint(self, address: str, port: int) -> MeshEndpoint:
+        workload = self._workloads.by_address.get(address)
+        if workload is None:
+            return MeshEndpoint(address=address, port=port)
+        mode = next((value for key, value in workload.labels if key == TLS_MODE_LABEL), "")
+        return MeshEndpoint(
+            address=address,
+            port=port,
+            locality=workload.locality,
+            labels=workload.labels,
+            # without identities no sidecar can accept mutual TLS, whatever the label says
+            tls_mode=mode if self._facts.identities else "",
+            workload=workload_identifier(workload, self._facts.cluster_id),
+        )
+
+
+def _is_ready(endpoint: Endpoint) -> bool:
+    return endpoint.conditions is None or endpoint.conditions.ready is not False
+
+
+def collect_kubernetes(
+    collector: EndpointCollector,
+    services: Iterable[Resource[Service]],
+    slices: Iterable[Resource[EndpointSlice]],
+    endpoints: Iterable[Resource[Endpoints]],
+) -> None:
+    """Join Services with their slices; Endpoints objects count only where a Service has no slice."""
+    by_service: dict[tuple[str, str], list[EndpointSlice]] = defaultdict(list)
+    for piece in sorted(slices, key=lambda resource: resource.ref):
+        by_service[piece.meta.namespace, piece.meta.label(SERVICE_NAME_LABEL)].append(piece.spec)
+    older = {(resource.meta.namespace, resource.meta.name): resource.spec for resource in endpoints}
+    for service in services:
+        key = (service.meta.namespace, service.meta.name)
+        for piece_spec in by_service.get(key, ()):
+            collector.add_slice(service, piece_spec)
+        if key in older and key not in by_service:
+            collector.add_endpoints(service, older[key])

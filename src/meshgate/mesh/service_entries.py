@@ -1,0 +1,128 @@
+"""ServiceEntries as services of the mesh: one for each host (istio:pilot/pkg/serviceregistry/serviceentry)."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from meshgate.api import (
+    Labels,
+    Location,
+    Resolution,
+    Resource,
+    ServiceEntry,
+    ServiceEntryPort,
+    WorkloadEntry,
+    find,
+)
+from meshgate.mesh.facts import Facts
+from meshgate.mesh.host import is_address, is_wildcard
+from meshgate.mesh.protocol import parse_protocol
+from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
+from meshgate.mesh.visibility import Export, resolve_export
+
+RESOLVING = {
+    Resolution.NONE: Resolving.PASSTHROUGH,
+    Resolution.STATIC: Resolving.ENDPOINTS,
+    Resolution.DNS: Resolving.DNS,
+    Resolution.DNS_ROUND_ROBIN: Resolving.DNS_ROUND_ROBIN,
+    Resolution.DYNAMIC_DNS: Resolving.DYNAMIC_DNS,
+}
+
+RESOLVED_BY_NAME = frozenset({Resolving.DNS, Resolving.DNS_ROUND_ROBIN})
+
+
+def service_entry_services(
+    resource: Resource[ServiceEntry], facts: Facts, default_export: Export
+) -> tuple[MeshService, ...]:
+    """The mesh's view of a ServiceEntry: a service for each host."""
+    meta, spec = resource.meta, resource.spec
+    resolving = RESOLVING[spec.resolution]
+    return tuple(
+        MeshService(
+            hostname=host,
+            namespace=meta.namespace,
+            name=host,
+            ports=tuple(_port(port) for port in spec.ports),
+            resolving=resolving,
+            registry="External",
+            origin=resource.origin(f"spec.hosts[{place}]"),
+            addresses=_addresses(resource, host),
+            is_external=spec.location is Location.MESH_EXTERNAL,
+            export=resolve_export(spec.export_to, meta.namespace, default_export),
+            creation=meta.creation,
+            selector=spec.workload_selector.labels if spec.workload_selector else (),
+            fixed=_fixed_endpoints(resource, host, facts) if resolving in RESOLVED_BY_NAME else (),
+        )
+        for place, host in enumerate(spec.hosts)
+    )
+
+
+def _port(port: ServiceEntryPort) -> Port:
+    return Port(name=port.name, number=port.number, protocol=parse_protocol(port.protocol), target=port.target_port)
+
+
+def _addresses(resource: Resource[ServiceEntry], host: str) -> tuple[str, ...]:
+    """What the object says, else what was assigned to it; a range of one address is that address."""
+    if resource.spec.addresses:
+        return tuple(_single(address) for address in resource.spec.addresses)
+    if is_wildcard(host) or resource.spec.resolution is Resolution.NONE:
+        return ()
+    return assigned_addresses(resource, host)
+
+
+def assigned_addresses(resource: Resource[ServiceEntry], host: str) -> tuple[str, ...]:
+    """The addresses that `status.addresses` holds for a host. They are assigned in the order of the plain hosts."""
+    plain = [name for name in resource.spec.hosts if not is_wildcard(name)]
+    status = [address for address in resource.status_addresses if is_address(address)]
+    return (status[plain.index(host)],) if host in plain and len(status) == len(plain) else ()
+
+
+def _single(address: str) -> str:
+    """
+    >>> _single("10.0.0.1/32"), _single("10.0.0.1/24"), _single("::1/128")
+    ('10.0.0.1', '10.0.0.1/24', '::1')
+    """
+    if "/" not in address:
+        return address
+    interface = ipaddress.ip_interface(address)
+    return str(interface.ip) if interface.network.num_addresses == 1 else address
+
+
+def entry_port(entry: WorkloadEntry, port: Port) -> int:
+    """The port at which an endpoint serves a port of its service."""
+    said = find(entry.ports, port.name)
+    if said:
+        return said
+    return port.target if isinstance(port.target, int) and port.target else port.number
+
+
+def entry_endpoint(entry: WorkloadEntry, port: Port, resource: Resource[ServiceEntry], facts: Facts) -> MeshEndpoint:
+    """An endpoint that a ServiceEntry lists. (A Unix socket has no port.)"""
+    return MeshEndpoint(
+        address=entry.address,
+        port=0 if entry.address.startswith("unix://") else entry_port(entry, port),
+        weight=entry.weight or 1,
+        locality=entry.locality,
+        labels=entry.labels,
+        workload=_workload(resource, entry.labels, facts),
+        network=entry.network,
+    )
+
+
+def _workload(resource: Resource[ServiceEntry], labels: Labels, facts: Facts) -> str:
+    name = resource.meta.name
+    canonical = find(labels, "service.istio.io/canonical-name") or find(labels, "app") or name
+    revision = find(labels, "service.istio.io/canonical-revision") or find(labels, "version") or ""
+    return f"{name};{resource.meta.namespace};{canonical};{revision};{facts.cluster_id}"
+
+
+def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, facts: Facts) -> tuple[FixedEndpoint, ...]:
+    """The names to resolve: those of the endpoints, else the host itself; nothing for a wildcard without endpoints."""
+    entries = resource.spec.endpoints
+    if not entries and not is_wildcard(host) and resource.spec.workload_selector is None:
+        entries = (WorkloadEntry(address=host),)
+    return tuple(
+        FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, resource, facts))
+        for port in (_port(given) for given in resource.spec.ports)
+        for entry in entries
+    )

@@ -1,0 +1,68 @@
+"""The snapshot: one frozen view of all objects and facts, joined and in Istio's order.
+
+`World` is what plans depend on: hashable, so that it is the key of what is planned. Endpoints and workloads are beside
+it, because they change without anything being planned again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from meshgate.api import MeshConfig
+from meshgate.mesh.destination_rules import BoundDestinationRule
+from meshgate.mesh.endpoints import EndpointTable
+from meshgate.mesh.facts import Facts
+from meshgate.mesh.gateways import BoundGateway
+from meshgate.mesh.service import MeshService, Port
+from meshgate.mesh.virtual_services import BoundVirtualService
+from meshgate.mesh.workloads import Workload
+
+
+class HeadlessAddresses(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
+    """Addresses behind a port of a service without a virtual address; each gets a TCP listener of its own."""
+
+    hostname: str
+    namespace: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+class World(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """All that a plan may depend on, but for the proxy and what it serves."""
+
+    facts: Facts
+    mesh: MeshConfig
+    services: tuple[MeshService, ...] = ()
+    virtual_services: tuple[BoundVirtualService, ...] = ()
+    gateways: tuple[BoundGateway, ...] = ()
+    destination_rules: tuple[BoundDestinationRule, ...] = ()
+    headless: tuple[HeadlessAddresses, ...] = ()
+
+
+class ServiceTarget(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
+    """A service port that a workload serves, and the workload's port for it."""
+
+    service: MeshService
+    port: Port
+    target: int
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Everything, at one moment. Built once, never written."""
+
+    world: World
+    endpoints: EndpointTable
+    workloads: Mapping[tuple[str, str], Workload]
+    """By namespace and name."""
+    targets_by_address: Mapping[str, tuple[ServiceTarget, ...]]
+    """What an address serves according to endpoints that are listed (not selected) somewhere."""
+
+    @property
+    def facts(self) -> Facts:
+        return self.world.facts
+
+    @property
+    def mesh_config(self) -> MeshConfig:
+        return self.world.mesh

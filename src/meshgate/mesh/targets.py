@@ -1,0 +1,72 @@
+"""What a workload serves: the service ports whose traffic arrives at it, and at which of its ports.
+
+Services that select pods serve by label whether the pod is ready or not, so that a pod's own proxy is the same before
+and after; other services serve by the addresses that are listed for them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from meshgate.api import Labels, is_subset
+from meshgate.mesh.endpoints import EndpointTable
+from meshgate.mesh.protocol import Protocol
+from meshgate.mesh.service import MeshService, Port, Resolving
+from meshgate.mesh.snapshot import ServiceTarget, Snapshot
+from meshgate.mesh.workloads import Workload
+
+_SERVED = frozenset({Resolving.ENDPOINTS, Resolving.PASSTHROUGH, Resolving.DNS, Resolving.DNS_ROUND_ROBIN})
+
+
+def targets_by_address(
+    services: Iterable[MeshService], endpoints: EndpointTable
+) -> dict[str, tuple[ServiceTarget, ...]]:
+    """Service ports by the address of their endpoints."""
+    found: dict[str, list[ServiceTarget]] = defaultdict(list)
+    for service in services:
+        for port in service.ports:
+            for endpoint in endpoints.of(service.hostname, service.namespace, port.number):
+                found[endpoint.address].append(ServiceTarget(service=service, port=port, target=endpoint.port))
+            for fixed in service.fixed:
+                if fixed.port == port.number:
+                    target = ServiceTarget(service=service, port=port, target=fixed.endpoint.port)
+                    found[fixed.endpoint.address].append(target)
+    return {address: tuple(targets) for address, targets in found.items()}
+
+
+def service_targets(
+    snapshot: Snapshot, namespace: str, name: str, labels: Labels, addresses: Iterable[str]
+) -> tuple[ServiceTarget, ...]:
+    """What a workload serves, oldest service first, then by host name (istio:Proxy#SetServiceTargets)."""
+    workload = snapshot.workloads.get((namespace, name))
+    found = dict.fromkeys(_selecting(snapshot.world.services, namespace, labels, workload))
+    selecting = {target.service for target in found}
+    for address in addresses:
+        for target in snapshot.targets_by_address.get(address, ()):
+            if target.service not in selecting:
+                found[target] = None
+    return tuple(
+        sorted(found, key=lambda target: (target.service.creation, target.service.hostname, str(target.service.origin)))
+    )
+
+
+def _selecting(
+    services: Iterable[MeshService], namespace: str, labels: Labels, workload: Workload | None
+) -> Iterator[ServiceTarget]:
+    for service in services:
+        if service.namespace != namespace or not service.selector or service.resolving not in _SERVED:
+            continue
+        if not is_subset(service.selector, labels):
+            continue
+        for port in service.ports:
+            number = _target_port(port, workload)
+            if number and port.protocol is not Protocol.UDP:
+                yield ServiceTarget(service=service, port=port, target=number)
+
+
+def _target_port(port: Port, workload: Workload | None) -> int:
+    """The workload's port; 0 where its name is not that of a container port."""
+    if isinstance(port.target, str):
+        return (workload.port_named(port.target) or 0) if workload else 0
+    return port.target or port.number
