@@ -3,3 +3,9 @@
 Reads the store, an `admit` function and a `Streams` (exec and logs, host's part); gives an aiohttp server on a
 Unix socket. May import store, client, api, aio, errors.
 """
+
+from .deps import Admit, KubeDeps, MeshStatus
+from .serve import application, serve
+from .streams import Channel, ExecProcess, Streams
+
+__all__ = ["Admit", "Channel", "ExecProcess", "KubeDeps", "MeshStatus", "Streams", "application", "serve"]

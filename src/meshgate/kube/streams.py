@@ -6,7 +6,7 @@ checked already that the pod and the container exist in the store.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Literal, Protocol
 
 from meshgate.client.log_options import LogOptions
@@ -46,7 +46,9 @@ class Streams(Protocol):
     """Logs and commands of containers. Both raise `store.core.StatusFault` for what a user can do something about
     (the container has not started yet; there is no run before the present one) in the words of a kubelet."""
 
-    async def open_log(self, namespace: str, pod: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
+    async def open_log(
+        self, namespace: str, pod: str, container: str, options: LogOptions
+    ) -> AsyncGenerator[bytes, None]:
         """The log's content as plain lines in pieces of any size. Closing the iterator ends the reading."""
         ...
 

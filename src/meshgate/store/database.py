@@ -30,8 +30,11 @@ CREATE TABLE objects (
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE owned (file_set TEXT NOT NULL, file TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL,
   name TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
+CREATE TABLE receipts (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body BLOB NOT NULL);
 INSERT INTO state VALUES ('revision', 0);
 """
+RECEIPTS_KEPT = 256
+"""A client asks for its receipt within seconds, when its connection broke."""
 BUSY_TIMEOUT_MS = 5000
 CHECKPOINT_PAGES = 25_000
 """Some 100 MB of log: a last resort for programs that never call `checkpoint`."""
@@ -73,8 +76,9 @@ class Database:
         revision: int,
         bodies: Collection[tuple[Ref, bytes | None]],
         moves: Iterable[tuple[Ref, bytes | None]],
+        receipt: tuple[str, bytes] | None = None,
     ) -> None:
-        """One transaction: new bodies (None: gone), new positions, the revision. All of it or, killed, nothing."""
+        """One transaction: new bodies (None: gone), positions, revision, receipt. All of it or, killed, nothing."""
         try:
             with self._connection as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -92,9 +96,18 @@ class Database:
                     [(positions, *_columns(ref)) for ref, positions in moves],
                 )
                 connection.execute("UPDATE state SET value = ? WHERE name = 'revision'", (revision,))
+                if receipt is not None:
+                    connection.execute("INSERT INTO receipts (id, body) VALUES (?, ?)", receipt)
+                    connection.execute(
+                        "DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?", (RECEIPTS_KEPT,)
+                    )
         except sqlite3.Error as error:
             hint = "nothing was changed; is the disk full?"
             raise EnvironmentFault(f'cannot write the store "{self.path}": {error}', hint=hint) from error
+
+    def receipt(self, receipt_id: str) -> bytes | None:
+        row = self._connection.execute("SELECT body FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def checkpoint(self) -> None:
         """Move the log's content into the file, as far as readers allow. Blocks: call it in a thread."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from meshgate.aio import Latest
-from meshgate.api import Ref
+from meshgate.api import Problem, Ref
 from meshgate.errors import MeshgateError
 
 from .core import (
@@ -26,6 +26,7 @@ from .core import (
     Change,
     Create,
     Kinds,
+    Outcome,
     Positions,
     Raw,
     Result,
@@ -73,6 +74,15 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def results(self) -> tuple[Result, ...]:
         return self.transaction.results
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transaction did, kept with it, for a client whose connection broke before it was told."""
+
+    id: str
+    outcomes: tuple[tuple[Ref, Outcome], ...]
+    problems: tuple[Problem, ...] = ()
+    revision: int
 
 
 class Stale(MeshgateError):
@@ -136,15 +146,25 @@ class Store:
         computed = transaction(self._index, self.kinds, listed, sources, self._history.newest)
         return Prepared(writes=listed, transaction=computed)
 
-    def commit(self, prepared: Prepared) -> tuple[Result, ...]:
-        """Commit what was prepared. Raises Stale if one of its objects has been written since."""
+    def commit(
+        self, prepared: Prepared, *, receipt_id: str = "", problems: tuple[Problem, ...] = ()
+    ) -> tuple[Result, ...]:
+        """Commit what was prepared. Raises Stale if one of its objects has been written since.
+
+        With a `receipt_id`, what was done is kept under it, together with the problems that were found meanwhile.
+        """
         computed = prepared.transaction
         if computed.first != self._history.newest:
             computed = self.prepare(prepared.writes).transaction
             if _touched(computed) != _touched(prepared.transaction):
                 raise Stale("the objects were changed meanwhile")
-        self._commit(computed)
+        self._commit(computed, receipt_id, problems)
         return computed.results
+
+    def receipt(self, receipt_id: str) -> Receipt | None:
+        """What the transaction with this receipt did; None if there was none (or it changed nothing)."""
+        body = self._database.receipt(receipt_id)
+        return None if body is None else msgspec.json.decode(body, type=Receipt)
 
     async def watch(
         self,
@@ -154,7 +174,7 @@ class Store:
         namespace: str | None = None,
         selector: Selector = EVERYTHING,
         bookmark_every_s: float | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Every change of the kinds after revision `since`, for ever, in order.
 
         `since` None: first all that is there, as ADDED, then a bookmark. An object that comes to match the selector is
@@ -193,14 +213,17 @@ class Store:
             return False
         return True
 
-    def _commit(self, computed: Transaction) -> None:
+    def _commit(self, computed: Transaction, receipt_id: str = "", problems: tuple[Problem, ...] = ()) -> None:
         if not computed.changes and not computed.moves:
             return
         bodies = [None if c.after is None else msgspec.json.encode(c.after) for c in computed.changes]
         rows = {change.ref: body for change, body in zip(computed.changes, bodies, strict=True)}
         moves = [(ref, None if p is None else msgspec.json.encode(p)) for ref, p in computed.moves.items()]
         newest = computed.first + len(computed.changes)
-        self._database.commit(newest, rows.items(), moves)
+        outcomes = tuple((result.ref, result.outcome) for result in computed.results)
+        receipt = Receipt(id=receipt_id, outcomes=outcomes, problems=problems, revision=newest)
+        kept = (receipt_id, msgspec.json.encode(receipt)) if receipt_id else None
+        self._database.commit(newest, rows.items(), moves, kept)
         self._index.follow(computed.changes, computed.moves)
         sizes = (len(body or b"") for body in bodies)
         self._history.add(zip(computed.changes, sizes, strict=True))

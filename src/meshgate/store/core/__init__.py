@@ -12,7 +12,7 @@ from .overlay import View
 from .raw import Positions, Raw, meta
 from .selectors import EVERYTHING, Selector, exact_labels, field_terms, label_terms
 from .transaction import Transaction, ref_of, transaction
-from .writes import Apply, Change, Create, Delete, Modify, Outcome, Result, SetStatus, Update, Write
+from .writes import Apply, Change, Create, Delete, Modify, Outcome, Propagation, Result, SetStatus, Update, Write
 
 __all__ = [
     "EVERYTHING",
@@ -27,6 +27,7 @@ __all__ = [
     "Modify",
     "Outcome",
     "Positions",
+    "Propagation",
     "Raw",
     "Result",
     "Selector",

@@ -1,0 +1,79 @@
+"""How answers look: objects in the asked version, lists, and `Status` for what failed or is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from meshgate.api import Kind, Problem
+from meshgate.store.core import Raw, StatusFault, meta
+
+from .targets import Target
+
+JSON = "application/json"
+MAX_WARNING = 1000
+"""Bytes of one Warning header, so that headers stay below what clients accept."""
+
+
+class Inadmissible(StatusFault):
+    """Objects were refused because of `problems`: 422 with every error as a cause, and the problems as they are."""
+
+    def __init__(self, fault: StatusFault, problems: Sequence[Problem]) -> None:
+        super().__init__(fault.text, code=fault.code, reason=fault.reason, details=fault.details)
+        self.problems = tuple(problems)
+
+
+def in_version(raw: Raw, target: Target) -> Raw:
+    """The object as a client of this version sees it: all versions are the same object."""
+    return raw if raw.get("apiVersion") == target.api_version else {**raw, "apiVersion": target.api_version}
+
+
+def status_of(fault: StatusFault) -> dict[str, Any]:
+    """The `Status` document of a failure."""
+    details = msgspec.to_builtins(fault.details)
+    status: dict[str, Any] = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": fault.text,
+        "reason": fault.reason,
+        "details": {name: value for name, value in details.items() if value},
+        "code": fault.code,
+    }
+    if isinstance(fault, Inadmissible):
+        status["problems"] = msgspec.to_builtins(fault.problems)
+    return status
+
+
+def success_of(kind: Kind, raw: Raw) -> dict[str, Any]:
+    """The `Status` document of an object that is gone now."""
+    details = {"name": meta(raw).get("name", ""), "kind": kind.plural, "uid": meta(raw).get("uid", "")}
+    details |= {"group": kind.group} if kind.group else {}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def respond(document: Any, *, code: int = 200, problems: Iterable[Problem] = ()) -> web.Response:
+    """The document as JSON; problems become Warning headers, which kubectl prints."""
+    response = web.Response(body=msgspec.json.encode(document), status=code, content_type=JSON)
+    for problem in problems:
+        response.headers.add("Warning", f'299 - "{_header_text(str(problem))}"')
+    return response
+
+
+def refuse(fault: StatusFault) -> web.Response:
+    return respond(status_of(fault), code=fault.code)
+
+
+def page_not_found() -> web.Response:
+    """What Kubernetes says of paths that mean nothing."""
+    return web.Response(text="404 page not found\n", status=404)
+
+
+def _header_text(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    plain = "".join(letter if " " <= letter <= "~" else "?" for letter in escaped)
+    return plain[:MAX_WARNING]
