@@ -55,6 +55,10 @@ _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _SYS_CLOSE_RANGE = 436
 """On every architecture; wrapped by glibc only from 2.34 on."""
 
+_SYS_OPENAT2 = 437
+_RESOLVE_NO_MAGICLINKS = 2
+_RESOLVE_BENEATH = 8
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
 _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
@@ -88,6 +92,27 @@ def pivot_root(new_root: str, put_old: str) -> None:
     number = _SYS_PIVOT_ROOT.get(os.uname().machine, -1)
     result = _libc.syscall(ctypes.c_long(number), ctypes.c_char_p(new_root.encode()), ctypes.c_char_p(put_old.encode()))
     _check(result, f'pivot_root to "{new_root}"')
+
+
+def open_beneath(directory: str, path: str) -> int:
+    """An O_PATH descriptor of `path` (relative) inside `directory`; a symlink or `..` that leads out of it is an error.
+
+    What containers can write to may hold links of theirs to anything: they are resolved here, never before.
+    """
+    root = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+        fd = _libc.syscall(
+            ctypes.c_long(_SYS_OPENAT2),
+            ctypes.c_int(root),
+            ctypes.c_char_p(os.fsencode(path)),
+            how,
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        _check(min(fd, 0), f'opening "{path}" inside "{directory}"')
+        return int(fd)
+    finally:
+        os.close(root)
 
 
 def prctl(option: int, *arguments: int) -> int:

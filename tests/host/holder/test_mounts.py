@@ -108,6 +108,26 @@ def test_tmpfs_belongs_to_whom_it_is_given(tmp_path: Path) -> None:
     assert text.splitlines()[-1] == "8192"
 
 
+def test_path_inside_a_source_is_bound(tmp_path: Path, shown: Path) -> None:
+    text = _output(tmp_path, "cat /mnt/link", Operation("bind", "/mnt", source=str(shown.parent), inside=shown.name))
+    assert text == "content\n"
+
+
+def test_link_that_leads_out_of_a_source_is_refused(tmp_path: Path, shown: Path) -> None:
+    (shown / "out").symlink_to("/etc")
+
+    async def run(capsule: CapsuleUnderTest) -> None:
+        client = capsule.connect()
+        for inside in ("out", "../..", "inner/../../.."):
+            view = (Operation("bind", "/mnt", source=str(shown), inside=inside),)
+            with pytest.raises(SpawnFault, match=f'opening "{inside}" inside'):
+                await client.spawn(SpawnRequest(f"pod/{inside}", ("/bin/true",), {}, view=view))
+        client.close()
+
+    with capsule_under_test(tmp_path) as capsule:
+        asyncio.run(run(capsule))
+
+
 @pytest.mark.parametrize(
     ("operation", "reason"),
     [

@@ -40,6 +40,8 @@ def apply_view(operations: Sequence[Operation]) -> None:
 def _open_source(operation: Operation) -> int:
     if operation.kind != "bind":
         return -1
+    if operation.inside:
+        return ns.open_beneath(operation.source, operation.inside)
     return os.open(operation.source, os.O_PATH | os.O_CLOEXEC)
 
 

@@ -23,6 +23,8 @@ class Operation(NamedTuple):
     `directory`, `file` (content `text`), `link` (to `source`): make one, replacing what is not a directory."""
     target: str
     source: str = ""
+    inside: str = ""
+    """Of a bind: a path relative to `source`, which it must not leave, whatever links lie there."""
     text: str = ""
     mode: int = 0o755
     uid: int = 0
