@@ -158,8 +158,8 @@ def alias_lines(message: Descriptor) -> Iterable[str]:
             continue
         yield f"{alias(inner)}: _TypeAlias = {class_path(inner)}"
         yield from dict_lines(inner)
-    if message.full_name in FIXED:
-        yield f"{class_name(message)}Dict: _TypeAlias = {dict_name(message)}"
+        if message.full_name in FIXED:
+            yield f"{class_path(inner).replace('.', '_')}Dict: _TypeAlias = {dict_name(inner)}"
 
 
 # types of fields

@@ -1,0 +1,45 @@
+"""Network filters: the HTTP connection manager and the TCP proxy."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from meshgate.envoy.access_log import access_log
+from meshgate.envoy.http_connection_manager import http_connection_manager
+from meshgate.envoy.memo import Memo
+from meshgate.envoy.spelling import duration, packed
+from meshgate.plan.values import HttpConnectionManagerPlan, NetworkFilter, TcpProxyPlan
+from meshgate.proto import v3
+
+
+def network_filter(plan: NetworkFilter, memo: Memo) -> v3.NetworkFilterDict:
+    match plan:
+        case HttpConnectionManagerPlan():
+            return memo.of(_http, plan)
+        case TcpProxyPlan():
+            return memo.of(_tcp_proxy, plan)
+        case _:
+            assert_never(plan)
+
+
+def _http(plan: HttpConnectionManagerPlan, memo: Memo) -> v3.NetworkFilterDict:
+    config = v3.HttpConnectionManager(**http_connection_manager(plan, memo))
+    return {"name": "envoy.filters.network.http_connection_manager", "typed_config": packed(config)}
+
+
+def _tcp_proxy(plan: TcpProxyPlan, memo: Memo) -> v3.NetworkFilterDict:
+    spelled: v3.TcpProxyDict = {
+        "stat_prefix": plan.stat_prefix,
+        "access_log": [memo.of(access_log, log) for log in plan.access_logs],
+    }
+    if len(plan.clusters) == 1:
+        spelled["cluster"] = plan.clusters[0].cluster
+    else:
+        spelled["weighted_clusters"] = {
+            "clusters": [{"name": cluster.cluster, "weight": cluster.weight} for cluster in plan.clusters]
+        }
+    if plan.idle_timeout is not None:
+        spelled["idle_timeout"] = duration(plan.idle_timeout)
+    if plan.hash_source_ip:
+        spelled["hash_policy"] = [{"source_ip": {}}]
+    return {"name": "envoy.filters.network.tcp_proxy", "typed_config": packed(v3.TcpProxy(**spelled))}

@@ -1,0 +1,107 @@
+"""How a cluster's endpoints are spoken to: names, source address, HTTP version, TLS, PROXY header."""
+
+from __future__ import annotations
+
+from meshgate.envoy.memo import Memo
+from meshgate.envoy.spelling import address, duration, packed
+from meshgate.envoy.tls import raw_buffer, upstream_tls, with_proxy_header
+from meshgate.plan.values import (
+    ClusterPlan,
+    DynamicForwardProxySettings,
+    HttpProtocolOptions,
+    SocketAddress,
+    TcpKeepalive,
+    TlsChoice,
+    UpstreamTls,
+)
+from meshgate.proto import v3
+
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def dns_resolver(server: SocketAddress | None, *, udp_max_queries: int = 0) -> v3.TypedExtensionConfigDict:
+    """The c-ares resolver, asking this server (None: those of /etc/resolv.conf).
+
+    `udp_max_queries` makes c-ares use a new source port after so many queries: load balancers and NAT stick to ports.
+    """
+    config = v3.CaresDnsResolverConfig(
+        resolvers=[address(server)] if server is not None else [],
+        udp_max_queries={"value": udp_max_queries} if udp_max_queries else None,
+    )
+    return {"name": "envoy.network.dns_resolver.cares", "typed_config": packed(config)}
+
+
+def dns_cache(settings: DynamicForwardProxySettings) -> v3.DnsCacheConfigDict:
+    """The cache that an HTTP filter and a cluster share: Envoy demands equal settings under one name."""
+    return {
+        "name": settings.dns_cache,
+        "dns_lookup_family": "V4_ONLY",
+        "max_hosts": {"value": settings.max_hosts},
+        "typed_dns_resolver_config": dns_resolver(settings.resolver),
+    }
+
+
+def fill_connection(spelled: v3.ClusterDict, plan: ClusterPlan, memo: Memo) -> None:
+    if plan.bind_address:
+        spelled["upstream_bind_config"] = {"source_address": {"address": plan.bind_address, "port_value": 0}}
+    if plan.tcp_keepalive is not None:
+        spelled["upstream_connection_options"] = {"tcp_keepalive": _keepalive(plan.tcp_keepalive)}
+    if plan.http is not None:
+        spelled["typed_extension_protocol_options"] = {HTTP_OPTIONS: memo.of(_http_options, plan.http)}
+    if plan.tls_choices:
+        assert plan.tls is None, plan.name
+        spelled["transport_socket_matches"] = [_choice(choice, plan.proxy_protocol) for choice in plan.tls_choices]
+    elif plan.tls is not None or plan.proxy_protocol:
+        spelled["transport_socket"] = _transport(plan.tls, plan.proxy_protocol)
+
+
+def _choice(choice: TlsChoice, proxy_protocol: str) -> v3.Cluster_TransportSocketMatchDict:
+    match: v3.StructDict = {"fields": {"tlsMode": {"string_value": choice.tls_mode}} if choice.tls_mode else {}}
+    return {"name": choice.name, "match": match, "transport_socket": _transport(choice.tls, proxy_protocol)}
+
+
+def _transport(tls: UpstreamTls | None, proxy_protocol: str) -> v3.TransportSocketDict:
+    transport = upstream_tls(tls) if tls is not None else raw_buffer()
+    return with_proxy_header(proxy_protocol, transport) if proxy_protocol else transport
+
+
+def _keepalive(keepalive: TcpKeepalive) -> v3.TcpKeepaliveDict:
+    spelled: v3.TcpKeepaliveDict = {}
+    if keepalive.probes is not None:
+        spelled["keepalive_probes"] = {"value": keepalive.probes}
+    if keepalive.time_s is not None:
+        spelled["keepalive_time"] = {"value": keepalive.time_s}
+    if keepalive.interval_s is not None:
+        spelled["keepalive_interval"] = {"value": keepalive.interval_s}
+    return spelled
+
+
+def _http_options(http: HttpProtocolOptions, _memo: Memo) -> v3.AnyDict:
+    options: v3.HttpProtocolOptionsDict = {}
+    common = _common_http(http)
+    if common:
+        options["common_http_protocol_options"] = common
+    http2: v3.Http2ProtocolOptionsDict = {}
+    if http.max_concurrent_streams is not None:
+        http2["max_concurrent_streams"] = {"value": http.max_concurrent_streams}
+    match http.protocol:
+        case "explicit_http1":
+            options["explicit_http_config"] = {"http_protocol_options": {}}
+        case "explicit_http2":
+            options["explicit_http_config"] = {"http2_protocol_options": http2}
+        case "use_downstream":
+            options["use_downstream_protocol_config"] = {"http_protocol_options": {}, "http2_protocol_options": http2}
+        case "auto":
+            options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": http2}
+    return packed(v3.HttpProtocolOptions(**options))
+
+
+def _common_http(http: HttpProtocolOptions) -> v3.CoreHttpProtocolOptionsDict:
+    common: v3.CoreHttpProtocolOptionsDict = {}
+    if http.idle_timeout is not None:
+        common["idle_timeout"] = duration(http.idle_timeout)
+    if http.max_connection_duration is not None:
+        common["max_connection_duration"] = duration(http.max_connection_duration)
+    if http.max_requests_per_connection is not None:
+        common["max_requests_per_connection"] = {"value": http.max_requests_per_connection}
+    return common
