@@ -7,7 +7,7 @@ caller knows positions, file and line. A Resource is given only if there is no e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, cast
 
 from meshgate.api import codes
@@ -21,7 +21,7 @@ from meshgate.api.problem import Problem
 from meshgate.api.readers import Place, object_reader
 from meshgate.api.ref import Ref
 from meshgate.api.resource import AnyResource, Resource, Spec
-from meshgate.api.rules import faults_of
+from meshgate.api.rules import Finding, findings_of
 from meshgate.api.scalars import Reader
 from meshgate.api.status import status_addresses
 
@@ -34,8 +34,10 @@ _TOP: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 class Decoder:
     """Decodes objects, limited to what a table accepts. Readers are made once, when a kind is first seen."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, rules: bool = True) -> None:
+        """`rules`: check what istiod's webhook checks, too. Objects that Istio made itself need not obey it."""
         self._table = table
+        self._rules = rules
         self._readers: dict[str, Reader] = {}
 
     def decode(self, raw: Raw, position: Position | None = None) -> tuple[AnyResource | None, tuple[Problem, ...]]:
@@ -57,8 +59,10 @@ class Decoder:
         spec = self._content(raw, kind, faults)
         if meta is None or not isinstance(spec, kind.spec_type):
             return None, _problems(faults, _ref_of(raw, kind.kind), position)
-        faults += _not_in_doubt(faults_of(kind, meta, spec), faults)
-        problems = _problems(faults, Ref(kind.kind, meta.namespace, meta.name), position)
+        found: list[Fault | Finding] = [*faults]
+        if self._rules:
+            found += _readable(findings_of(meta, spec), faults)
+        problems = _problems(found, Ref(kind.kind, meta.namespace, meta.name), position)
         if any(problem.severity == "error" for problem in problems):
             return None, problems
         return _resource(raw, kind, meta, spec), problems
@@ -123,17 +127,17 @@ def _resource(raw: Raw, kind: Kind, meta: Meta, spec: Spec) -> AnyResource:
     )
 
 
-def _not_in_doubt(found: list[Fault], before: list[Fault]) -> list[Fault]:
+def _readable(found: Iterable[Finding], before: list[Fault]) -> list[Finding]:
     """What the rules found, but for what could not be read anyway: a mistyped field is not missing, too."""
-    unread = [fault.path for fault in before]
+    unread = [fault.path for fault in before if fault.severity == "error"]
     return [
-        fault
-        for fault in found
-        if not any(is_within(path, fault.path) or is_within(fault.path, path) for path in unread)
+        finding
+        for finding in found
+        if not any(is_within(path, finding.path) or is_within(finding.path, path) for path in unread)
     ]
 
 
-def _problems(faults: list[Fault], ref: Ref | None, position: Position | None) -> tuple[Problem, ...]:
+def _problems(faults: Sequence[Fault | Finding], ref: Ref | None, position: Position | None) -> tuple[Problem, ...]:
     if not faults:
         return ()
     return tuple(

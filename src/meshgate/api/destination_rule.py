@@ -230,7 +230,7 @@ class RetryBudget(Value, frozen=True, kw_only=True):
 class PortTrafficPolicy(Value, frozen=True, kw_only=True):
     """The policy of one port. It replaces the policy above it, it is not merged with it."""
 
-    port: PortSelector = 0
+    port: PortSelector | None = None
     """Written as `port: {number: 80}`."""
     load_balancer: LoadBalancerSettings | None = None
     connection_pool: ConnectionPoolSettings | None = None

@@ -70,8 +70,6 @@ def _faults_of(meta: Meta, kind: Kind) -> list[Fault]:
     faults = [*_name_faults(meta.name, kind)]
     if not kind.namespaced and meta.namespace:
         faults.append(_bad(f"a {kind.kind} has no namespace", "leave it out", "namespace"))
-    if meta.namespace and not _is_name(_LABEL, meta.namespace, 63):
-        faults.append(_bad(f'"{meta.namespace}" is no name of a namespace', _LABEL_RULE, "namespace"))
     for key, value in meta.labels:
         if not is_label_key(key):
             faults.append(_bad(f'"{key}" is no label key', _KEY_RULE, key, "labels"))

@@ -28,18 +28,21 @@ class OldField(msgspec.Struct, frozen=True):
     read: Reader
     merge: Callable[[object, object], object]
     """The attribute's value, given that of the attribute itself (None if that was not given) and of the old field."""
+    instead: str = ""
+    """What to write instead, where istiod warns."""
 
 
 def _new_wins(new: object, old: object) -> object:
     return old if new is None else new
 
 
-def _percentage(bounds: Bounds) -> Reader:
+def _percentage(bounds: Bounds, most: int) -> Reader:
+    """Reads whole percents; what is above `most` counts as that."""
     read_integer = integer_reader(bounds, texts=True)
 
     def read(raw: object, faults: list[Fault]) -> object:
         value = read_integer(raw, faults)
-        return float(value) if isinstance(value, int) else value
+        return float(min(value, most)) if isinstance(value, int) else value
 
     return read
 
@@ -53,7 +56,7 @@ def _exact_matches(raw: object, faults: list[Fault]) -> object:
         before = len(faults)
         texts.append(read_text(item, faults))
         locate(faults, before, index)
-    return tuple(Exact(value=text) for text in texts if isinstance(text, str))
+    return tuple(Exact(value=text) for text in texts if isinstance(text, str) and text)
 
 
 def _secret_texts(raw: object, faults: list[Fault]) -> object:
@@ -74,10 +77,14 @@ def _texts_over_data(data: object, texts: object) -> object:
     return pairs_of(dict(below) | dict(above))
 
 
-_MIRROR_PERCENT: Final = OldField("mirror_percentage", _percentage(Bounds(0, 2**32 - 1)), _new_wins)
+_UINT32: Final = Bounds(0, 2**32 - 1)
+_MIRROR_PERCENT: Final = OldField(
+    "mirror_percentage", _percentage(_UINT32, _UINT32.most), _new_wins, instead="mirrorPercentage"
+)
 
 OLD_FIELDS: Final[Mapping[type[Value], Mapping[str, OldField]]] = {
-    Delay: {"percent": OldField("percentage", _percentage(INT32), _new_wins)},
+    # Istio does not check it, and Envoy takes what is above 100 as all
+    Delay: {"percent": OldField("percentage", _percentage(INT32, 100), _new_wins)},
     HTTPRoute: {"mirrorPercent": _MIRROR_PERCENT, "mirror_percent": _MIRROR_PERCENT},
     CorsPolicy: {
         "allowOrigin": OldField("allow_origins", _exact_matches, _new_wins),

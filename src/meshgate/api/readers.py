@@ -228,7 +228,7 @@ def _unknown_field(key: str, names: Mapping[str, object] | set[str]) -> Fault:
 
 
 def _within_reader(key: str, table: FieldTable) -> Reader:
-    """Reads a number that stands in a message of its own. The empty message gives zero."""
+    """Reads a number that stands in a message of its own. The empty message means zero."""
     field = table.fields[key]
 
     def read(raw: object, faults: list[Fault]) -> object:
@@ -239,7 +239,7 @@ def _within_reader(key: str, table: FieldTable) -> Reader:
             if other != key:
                 table.refuse(other, faults)
         if raw.get(key) is None:
-            return 0
+            return field.read(0, faults)
         before = len(faults)
         value = field.read(raw[key], faults)
         locate(faults, before, key)
@@ -279,6 +279,8 @@ def object_reader_over(cls: type[Value], table: FieldTable) -> Reader:
                     values[field.name] = value
             elif key in old_fields:
                 old.append((old_fields[key], old_fields[key].read(item, faults)))
+                if old_fields[key].instead:
+                    faults.append(_deprecated(old_fields[key].instead))
             else:
                 table.refuse(key, faults)
                 continue
@@ -304,6 +306,10 @@ def _not_an_object(raw: object, *, nullable: bool) -> Fault:
     if raw is None and nullable:
         return Fault(codes.SCHEMA, "expected an object, got null")
     return wrong_type("an object", raw)
+
+
+def _deprecated(instead: str) -> Fault:
+    return Fault(codes.DOUBTFUL, "deprecated", f"write {instead}", severity="warning")
 
 
 def _miss(raw: Mapping[str, object], key: str, faults: list[Fault]) -> None:

@@ -51,6 +51,9 @@ Percentage = Annotated[float, Within("value")]
 PortSelector = Annotated[int, Within("number"), Bounds(0, 2**32 - 1)]
 """A port number. Istio writes it as `{number: 80}`."""
 
+DestinationPort = Annotated[int, Within("number"), Bounds(1, 65535)]
+"""A port number that must be one. Istio writes it as `{number: 80}`."""
+
 Body = Annotated[bytes, BodyMark()]
 """The body of a direct response. Istio writes it as `{string: text}` or `{bytes: base64}`."""
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from meshgate.api.string_match import StringMatch, ValueMatch
-from meshgate.api.value import Body, Labels, Pairs, Percentage, PortSelector, UInt32, Value
+from meshgate.api.value import Body, DestinationPort, Labels, Pairs, Percentage, UInt32, Value
 
 
 class Destination(Value, frozen=True, kw_only=True):
@@ -19,7 +19,7 @@ class Destination(Value, frozen=True, kw_only=True):
     host: str = ""
     """As written: a short name is still relative to the namespace of the object."""
     subset: str = ""
-    port: PortSelector = 0
+    port: DestinationPort = 0
     """Written as `port: {number: 80}`. 0: the only port of the service, or the port that was called."""
 
 

@@ -1,0 +1,123 @@
+"""Rules of a server's TLS settings. istio:pkg/config/validation/validation.go#validateTLSOptions"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meshgate.api import codes
+from meshgate.api.gateway import ServerTLSMode, ServerTLSSettings
+from meshgate.api.rules.finding import Finding, Findings, doubt
+
+MOST_CERTIFICATES: Final = 2
+"""One of RSA and one of ECDSA."""
+
+CIPHER_SUITES: Final = frozenset(
+    {
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES128-SHA",
+        "ECDHE-RSA-AES128-SHA",
+        "ECDHE-ECDSA-AES256-SHA",
+        "ECDHE-RSA-AES256-SHA",
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+        "AES128-SHA",
+        "AES256-SHA",
+        "DES-CBC3-SHA",
+        "",
+        "ALL",
+    }
+)
+"""What Envoy's BoringSSL takes for TLS up to 1.2, as Istio lists it; `-` in front of one takes it away."""
+
+_TERMINATING: Final = frozenset({ServerTLSMode.SIMPLE, ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL})
+_PASSTHROUGH: Final = frozenset({ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_PASSTHROUGH})
+
+
+def server_tls(path: str, tls: ServerTLSSettings) -> Findings:
+    """Which certificates a mode needs, and which it must not have."""
+    yield from _cipher_suites(path, tls)
+    yield from _at_most_two(path, tls)
+    if tls.mode is ServerTLSMode.ISTIO_MUTUAL:
+        yield from _mesh_certificates(path, tls)
+        return
+    if tls.mode in _PASSTHROUGH and _certificate_fields(tls):
+        yield doubt(path, f"mode {tls.mode} uses no certificates; they are ignored")
+    if tls.mode in _TERMINATING:
+        yield from _one_source(path, tls)
+        yield from _own_certificates(path, tls)
+
+
+def _certificate_fields(tls: ServerTLSSettings) -> list[str]:
+    given = {
+        "serverCertificate": tls.server_certificate,
+        "privateKey": tls.private_key,
+        "caCertificates": tls.ca_certificates,
+        "caCrl": tls.ca_crl,
+        "credentialName": tls.credential_name,
+        "credentialNames": tls.credential_names,
+        "tlsCertificates": tls.tls_certificates,
+    }
+    return [name for name, value in given.items() if value]
+
+
+def _mesh_certificates(path: str, tls: ServerTLSSettings) -> Findings:
+    for name in _certificate_fields(tls):
+        yield Finding(f"{path}.{name}", f"mode ISTIO_MUTUAL takes its certificates from the mesh, not from {name}")
+
+
+def _one_source(path: str, tls: ServerTLSSettings) -> Findings:
+    sources = [
+        bool(tls.credential_name),
+        bool(tls.credential_names),
+        bool(tls.server_certificate and tls.private_key),
+        bool(tls.tls_certificates),
+    ]
+    if sum(sources) > 1:
+        words = "credentialName, credentialNames, serverCertificate with privateKey, tlsCertificates"
+        yield Finding(path, f"only one of {words} can be given")
+
+
+def _own_certificates(path: str, tls: ServerTLSSettings) -> Findings:
+    if tls.credential_name or tls.credential_names:
+        return
+    if tls.tls_certificates:
+        for index, certificate in enumerate(tls.tls_certificates):
+            at = f"{path}.tlsCertificates[{index}]"
+            yield from _pair(at, tls.mode, certificate.server_certificate, certificate.private_key)
+    else:
+        yield from _pair(path, tls.mode, tls.server_certificate, tls.private_key)
+    if tls.mode is ServerTLSMode.SIMPLE:
+        if tls.ca_crl:
+            yield Finding(f"{path}.caCrl", "mode SIMPLE asks for no client certificates, so there is none to revoke")
+    elif not tls.ca_certificates:
+        yield Finding(f"{path}.caCertificates", f"mode {tls.mode} needs the certificates of the clients' CA")
+
+
+def _pair(path: str, mode: ServerTLSMode, certificate: str, key: str) -> Findings:
+    hint = "give credentialName, or serverCertificate and privateKey"
+    if not certificate:
+        yield Finding(f"{path}.serverCertificate", f"mode {mode} needs a certificate", hint)
+    if not key:
+        yield Finding(f"{path}.privateKey", f"mode {mode} needs a private key", hint)
+
+
+def _cipher_suites(path: str, tls: ServerTLSSettings) -> Findings:
+    seen: set[str] = set()
+    for index, suite in enumerate(tls.cipher_suites):
+        at = f"{path}.cipherSuites[{index}]"
+        if suite.lstrip("-!+") not in CIPHER_SUITES:
+            yield doubt(at, f'"{suite}" is no cipher suite of TLS 1.2 or older; it is ignored')
+        elif suite in seen:
+            yield doubt(at, f'"{suite}" is given twice')
+        seen.add(suite)
+
+
+def _at_most_two(path: str, tls: ServerTLSSettings) -> Findings:
+    for name, given in (("credentialNames", tls.credential_names), ("tlsCertificates", tls.tls_certificates)):
+        if len(given) > MOST_CERTIFICATES:
+            yield Finding(f"{path}.{name}", "at most two certificates: one RSA, one ECDSA", code=codes.SCHEMA)
