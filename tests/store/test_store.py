@@ -12,7 +12,7 @@ import pytest
 from meshgate.api import Ref
 from meshgate.store.core import Apply, Create, Delete, Positions, Raw, StatusFault, meta
 from meshgate.store.history import History
-from meshgate.store.store import Event, Stale, Store
+from meshgate.store.sqlite import Event, Stale, Store
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ Unix socket. May import store, client, api, aio, errors.
 """
 
 from .deps import Admit, KubeDeps, MeshStatus
-from .serve import application, serve
+from .server import application, serve
 from .streams import Channel, ExecProcess, Streams
 
 __all__ = ["Admit", "Channel", "ExecProcess", "KubeDeps", "MeshStatus", "Streams", "application", "serve"]

@@ -13,7 +13,7 @@ import msgspec
 
 from meshgate.api import Problem, has_errors
 from meshgate.store.core import Cause, Kinds, Result, StatusFault, Write, conflict, invalid
-from meshgate.store.store import Stale, Store
+from meshgate.store.sqlite import Stale, Store
 
 from .answers import Inadmissible
 from .deps import Admit

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
 
 from meshgate.api import Kind, Problem
+from meshgate.client import STATUS_HEADER
 from meshgate.store.core import Raw, StatusFault, meta
 
 from .targets import Target
 
 JSON = "application/json"
+MAX_STATUS_HEADER = 4000
+"""Characters; a Status with more does without the header."""
 MAX_WARNING = 1000
 """Bytes of one Warning header, so that headers stay below what clients accept."""
 
@@ -64,8 +68,14 @@ def respond(document: Any, *, code: int = 200, problems: Iterable[Problem] = ())
     return response
 
 
-def refuse(fault: StatusFault) -> web.Response:
-    return respond(status_of(fault), code=fault.code)
+def refuse(fault: StatusFault, *, upgrade: bool = False) -> web.Response:
+    """The `Status` of a failure; for a refused upgrade in a header too, for WebSocket clients can't see the body."""
+    status = status_of(fault)
+    response = respond(status, code=fault.code)
+    if upgrade:
+        text = quote(msgspec.json.encode(status))
+        response.headers[STATUS_HEADER] = text if len(text) <= MAX_STATUS_HEADER else ""
+    return response
 
 
 def page_not_found() -> web.Response:

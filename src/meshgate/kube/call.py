@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from meshgate.store.store import Store
+from meshgate.store.sqlite import Store
 
 from .admission import Admission
 from .deps import KubeDeps

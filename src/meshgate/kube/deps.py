@@ -10,7 +10,7 @@ import msgspec
 
 from meshgate.api import Problem
 from meshgate.store.core import Change
-from meshgate.store.store import Store
+from meshgate.store.sqlite import Store
 
 from .streams import Streams
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from meshgate.client.log_options import LogOptions
+from meshgate.client import LogOptions
 from meshgate.store.core import Raw, bad_request
 
 from .call import Call

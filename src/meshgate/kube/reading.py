@@ -50,7 +50,8 @@ def _page(listed: Sequence[Raw], limit: int, token: str) -> tuple[Sequence[Raw],
 
     A later page shows what is there when it is asked for, as Kubernetes does when a list's moment is too long ago.
     """
-    rest = [raw for raw in listed if _place(raw) > _place_of(token)] if token else listed
+    start = _place_of(token) if token else ("", "")
+    rest = [raw for raw in listed if _place(raw) > start]
     if not limit or len(rest) <= limit:
         return rest, {}
     page = rest[:limit]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Literal, Protocol
 
-from meshgate.client.log_options import LogOptions
+from meshgate.client import LogOptions
 
 Channel = Literal["stdout", "stderr"]
 

@@ -30,7 +30,7 @@ from meshgate.store.core import (
     meta,
     ref_of,
 )
-from meshgate.store.store import Receipt
+from meshgate.store.sqlite import Receipt
 
 from .admission import Admission, refusal
 from .answers import respond

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from meshgate.store.core import Raw, StatusFault
-from meshgate.store.store import Event
+from meshgate.store.sqlite import Event
 
 from .answers import in_version, status_of
 from .call import Call

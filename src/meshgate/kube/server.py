@@ -106,7 +106,7 @@ class _Api:
             self._check_peer(request)
             return await self.answer(request)
         except StatusFault as fault:
-            return refuse(fault)
+            return refuse(fault, upgrade="Upgrade" in request.headers)
         except ApiError as error:
             return refuse(StatusFault(error.text, code=error.code, reason=error.reason))
         except EnvironmentFault as error:
