@@ -1,0 +1,211 @@
+"""The ADS server: tables of resources in, Envoys served, what each of them holds out.
+
+Each proxy has a Unix socket and a gRPC server of its own (one server can't tell its sockets apart): who connects there
+is that proxy, whatever it says of itself. An optional TCP port on loopback shows any proxy's resources to whoever names
+its node id, never secrets; such readers don't count as the proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import grpc
+import grpc.aio
+
+from meshgate.aio import Latest
+from meshgate.envoy import SECRET
+from meshgate.errors import EnvironmentFault
+from meshgate.xds.push import SharedBytes, delta_node, parse_delta, parse_world, world_bytes, world_node
+from meshgate.xds.session import DeltaSession, ResourceTable, Responses, WorldSession
+from meshgate.xds.status import ProxyStatus, Statuses, lagging
+from meshgate.xds.stream import Context, Dialect, Dialog, Stream, read
+from meshgate.xds.unix_socket import SocketOwner, bind_unix
+
+_SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+_OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1))
+_HOLD_S = 3.0
+"""Listeners and routes wait this long at most for changed clusters to be warm."""
+_Serve = Callable[[Dialect, object, Context], Awaitable[None]]
+
+
+class _Proxy:
+    """A proxy's newest table and its streams, the newest last."""
+
+    def __init__(self) -> None:
+        self.table: ResourceTable | None = None
+        self.server: grpc.aio.Server | None = None
+        self.path: Path | None = None
+        self.streams: list[Stream] = []
+        self.readers: list[Stream] = []
+
+
+class AdsServer:
+    """Owned by one event loop."""
+
+    def __init__(self, *, hold_s: float = _HOLD_S) -> None:
+        self.state: Latest[Statuses] = Latest(MappingProxyType({}))
+        self._hold_s = hold_s
+        self._proxies: dict[str, _Proxy] = {}
+        self._responses = Responses()
+        self._port_server: grpc.aio.Server | None = None
+        self._refresh_is_due = False
+        self._shared_bytes = SharedBytes()
+
+    async def open(self, proxy_id: str, socket_path: Path, *, owner: SocketOwner | None = None) -> None:
+        """Serve this proxy at this path, and nobody but the owner. A socket that was left there is replaced."""
+        proxy = self._proxies.setdefault(proxy_id, _Proxy())
+        assert proxy.server is None, f"{proxy_id} is served already"
+        server = self._server(partial(self._serve_proxy, proxy_id))
+        bind_unix(server, socket_path, owner)
+        proxy.server, proxy.path = server, socket_path
+        await server.start()
+        self._refresh_soon()
+
+    async def close(self, proxy_id: str) -> None:
+        """The proxy is gone: end its streams, forget its table, remove its socket."""
+        proxy = self._proxies.pop(proxy_id, None)
+        if proxy is None:
+            return
+        if proxy.path is not None:
+            proxy.path.unlink(missing_ok=True)
+        if proxy.server is not None:
+            await proxy.server.stop(grace=None)
+        self._refresh_soon()
+
+    async def open_port(self, port: int) -> int:
+        """Serve readers on this TCP port of 127.0.0.1 (0: any); returns the port."""
+        server = self._server(self._serve_reader)
+        try:
+            bound = server.add_insecure_port(f"127.0.0.1:{port}")
+        except RuntimeError as error:
+            raise EnvironmentFault(
+                f"cannot listen on 127.0.0.1:{port}: {error}", hint="choose another port with --xds-port"
+            ) from error
+        self._port_server = server
+        await server.start()
+        return bound
+
+    def publish(self, proxy_id: str, table: ResourceTable) -> None:
+        """From now on this is what the proxy should hold; what differs is sent at once."""
+        proxy = self._proxies.setdefault(proxy_id, _Proxy())
+        if table is proxy.table:
+            return
+        proxy.table = table
+        for stream in proxy.streams:
+            stream.offer(table)
+        for reader in proxy.readers:
+            reader.offer(_without_secrets(table))
+        self._refresh_soon()
+
+    async def wait_applied(self, timeout_s: float) -> Statuses:
+        """Wait until every connected proxy has accepted all of its newest table; those that have not: none is success.
+
+        Ends early when nothing more will happen by itself because what is missing was refused.
+        """
+        self._refresh()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.state.wait_for(lambda statuses: all(each.is_stuck for each in lagging(statuses).values()))
+        except TimeoutError:
+            pass
+        return lagging(self.state.value)
+
+    async def stop(self) -> None:
+        """End all streams and remove the sockets."""
+        for proxy_id in list(self._proxies):
+            await self.close(proxy_id)
+        if self._port_server is not None:
+            await self._port_server.stop(grace=None)
+            self._port_server = None
+
+    def _server(self, serve: _Serve) -> grpc.aio.Server:
+        server = grpc.aio.server(options=_OPTIONS)
+        handlers = {
+            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(
+                partial(serve, Dialect(self._delta, delta_node))
+            ),
+            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(
+                partial(serve, Dialect(_world, world_node))
+            ),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+        return server
+
+    async def _serve_proxy(self, proxy_id: str, dialect: Dialect, _requests: object, context: Context) -> None:
+        raw = await read(context)
+        proxy = self._proxies.get(proxy_id)
+        if raw is None or proxy is None:
+            return
+        stream = self._stream(dialect)
+        proxy.streams.append(stream)
+        try:
+            if proxy.table is not None:
+                stream.offer(proxy.table)
+            await stream.run(raw, context)
+        finally:
+            proxy.streams.remove(stream)
+            self._refresh_soon()
+
+    async def _serve_reader(self, dialect: Dialect, _requests: object, context: Context) -> None:
+        raw = await read(context)
+        if raw is None:
+            return
+        node = dialect.node(raw)
+        proxy_id = proxy_of_node(node)
+        proxy = self._proxies.get(proxy_id)
+        if proxy is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no proxy {proxy_id!r} (from node id {node!r})")
+            return
+        reader = self._stream(dialect)
+        proxy.readers.append(reader)
+        try:
+            if proxy.table is not None:
+                reader.offer(_without_secrets(proxy.table))
+            await reader.run(raw, context)
+        finally:
+            proxy.readers.remove(reader)
+
+    def _stream(self, dialect: Dialect) -> Stream:
+        return Stream(dialect.begin(self._responses), self._refresh_soon, self._hold_s)
+
+    def _delta(self, responses: Responses) -> Dialog:
+        session = DeltaSession(responses)
+        return Dialog(session, lambda raw: session.receive(parse_delta(raw)), self._shared_bytes.of)
+
+    def _refresh_soon(self) -> None:
+        """Once for all that happens in this turn of the loop."""
+        if not self._refresh_is_due:
+            self._refresh_is_due = True
+            asyncio.get_running_loop().call_soon(self._refresh)
+
+    def _refresh(self) -> None:
+        self._refresh_is_due = False
+        self.state.set({proxy_id: _status_of(proxy) for proxy_id, proxy in sorted(self._proxies.items())})
+
+
+def _world(responses: Responses) -> Dialog:
+    session = WorldSession(responses)
+    return Dialog(session, lambda raw: session.receive(parse_world(raw)), world_bytes)
+
+
+def proxy_of_node(node_id: str) -> str:
+    """`NAME.NS` of `sidecar~IP~NAME.NS~DOMAIN`; the id itself where it has another form."""
+    parts = node_id.split("~")
+    return parts[2] if len(parts) == 4 else node_id
+
+
+def _status_of(proxy: _Proxy) -> ProxyStatus:
+    if not proxy.streams:
+        return ProxyStatus()
+    session = proxy.streams[-1].session
+    return ProxyStatus(
+        connected=True, synced=session.synced, settled=session.settled, nacks=session.nacks, types=session.types
+    )
+
+
+def _without_secrets(table: ResourceTable) -> ResourceTable:
+    return ResourceTable(types={type_url: named for type_url, named in table.types.items() if type_url != SECRET})

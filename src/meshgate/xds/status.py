@@ -1,0 +1,40 @@
+"""What is known of a proxy's configuration: whether it is connected, and what of its table it has accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from meshgate.xds.session import Nack, TypeStatus
+
+
+class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One proxy; the newest of its streams speaks for it."""
+
+    connected: bool = False
+    synced: bool = False
+    """It has accepted all of its newest table."""
+    settled: bool = False
+    """No verdict of its is awaited."""
+    nacks: tuple[Nack, ...] = ()
+    types: tuple[TypeStatus, ...] = ()
+
+    @property
+    def is_lagging(self) -> bool:
+        """It is connected and doesn't hold the newest table."""
+        return self.connected and not self.synced
+
+    @property
+    def is_stuck(self) -> bool:
+        """It has refused something, and nothing more will happen by itself."""
+        return self.settled and bool(self.nacks)
+
+
+Statuses = Mapping[str, ProxyStatus]
+"""By the proxy's id."""
+
+
+def lagging(statuses: Statuses) -> Statuses:
+    """Those that are connected and don't hold their newest table."""
+    return {proxy_id: statuses[proxy_id] for proxy_id in sorted(statuses) if statuses[proxy_id].is_lagging}

@@ -1,0 +1,268 @@
+"""The ADS server and its sockets, with bare clients."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from meshgate.envoy import SECRET, Resource
+from meshgate.errors import EnvironmentFault
+from meshgate.xds.server import AdsServer, proxy_of_node
+from meshgate.xds.session import table_of
+from meshgate.xds.unix_socket import SocketOwner
+from tests.xds.ads_client import AdsClient, ads_client
+from tests.xds.playbook import SHORT, c, ln, r
+
+TABLE = table_of([c("a"), ln("l"), r("80")])
+DEADLINE_S = 10
+NODE = "sidecar~10.0.0.1~a.ns~ns.svc.cluster.local"
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[AdsServer]:
+    ads = AdsServer()
+    await ads.open("a.ns", path)
+    try:
+        yield ads
+    finally:
+        await ads.stop()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            await test()
+
+    asyncio.run(bounded())
+
+
+async def sync(client: AdsClient) -> None:
+    """Subscribe as Envoy does and ACK everything."""
+    for short, names in {"cds": (), "lds": (), "rds": ("80",)}.items():
+        await client.say(short, *names)
+        response = await client.hear()
+        assert response.type_url == SHORT[short]
+        await client.say(short, nonce=response.nonce)
+
+
+def test_a_proxy_is_served_and_its_status_told(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:
+            ads.publish("a.ns", TABLE)
+            await sync(client)
+            statuses = await ads.state.wait_for(lambda state: state["a.ns"].synced)
+            assert statuses["a.ns"].connected
+            assert {status.state for status in statuses["a.ns"].types} == {"synced"}
+            assert await ads.wait_applied(1) == {}
+
+    run(test)
+
+
+def test_a_change_is_pushed_and_waited_for(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:
+            ads.publish("a.ns", TABLE)
+            await sync(client)
+            await ads.state.wait_for(lambda state: state["a.ns"].synced)
+            ads.publish("a.ns", table_of([c("a"), ln("l"), r("80", 2)]))
+            assert set(await ads.wait_applied(0.05)) == {"a.ns"}, "not acknowledged yet"
+            response = await client.hear()
+            assert [each.version for each in response.resources] == ["2"]
+            await client.say("rds", nonce=response.nonce)
+            assert await ads.wait_applied(5) == {}
+
+    run(test)
+
+
+def test_a_refusal_ends_the_waiting_and_is_told(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:
+            ads.publish("a.ns", TABLE)
+            await sync(client)
+            ads.publish("a.ns", table_of([c("a"), ln("l"), r("80", "bad")]))
+            response = await client.hear()
+            await client.say("rds", nonce=response.nonce, error="no such thing")
+            lagging = await ads.wait_applied(5)
+            assert [(nack.name, nack.text) for nack in lagging["a.ns"].nacks] == [("80", "no such thing")]
+
+    run(test)
+
+
+def test_a_client_that_goes_is_not_connected_and_not_waited_for(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads:
+            ads.publish("a.ns", TABLE)
+            async with ads_client(f"unix:{tmp_path}/a") as client:
+                await client.say("cds")
+                await client.hear()
+                await ads.state.wait_for(lambda state: state["a.ns"].connected)
+                await client.close()
+                await ads.state.wait_for(lambda state: not state["a.ns"].connected)
+            assert await ads.wait_applied(0.05) == {}
+
+    run(test)
+
+
+def test_a_proxy_that_is_gone_is_forgotten_and_its_socket_removed(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:
+            ads.publish("a.ns", TABLE)
+            await client.say("cds")
+            await client.hear()
+            await ads.close("a.ns")
+            await ads.close("a.ns")
+            assert not (tmp_path / "a").exists()
+            await ads.state.wait_for(lambda state: not state)
+            code, _ = await client.status()
+            assert code is not grpc.StatusCode.OK
+
+    run(test)
+
+
+def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+
+    async def test() -> None:
+        async with serving(path) as ads, ads_client(f"unix:{path}") as client:
+            ads.publish("a.ns", TABLE)
+            await sync(client)
+
+    run(test)
+
+
+def test_a_socket_belongs_to_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+
+    async def test() -> None:
+        ads = AdsServer()
+        try:
+            await ads.open("a.ns", path, owner=SocketOwner(os.getuid(), os.getgid()))
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert os.listdir(tmp_path) == ["a"]
+        finally:
+            await ads.stop()
+
+    run(test)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user: needs root")
+def test_another_user_cannot_connect(tmp_path: Path) -> None:
+    for directory in (tmp_path, *list(tmp_path.parents)[:-2]):
+        directory.chmod(directory.stat().st_mode | 0o011)
+    path = tmp_path / "a"
+
+    async def test() -> None:
+        ads = AdsServer()
+        try:
+            await ads.open("a.ns", path, owner=SocketOwner(20001, 20001))
+            connect_as(20001, path)
+            with pytest.raises(PermissionError):
+                connect_as(20002, path)
+        finally:
+            await ads.stop()
+
+    run(test)
+
+
+def connect_as(uid: int, path: Path) -> None:
+    os.seteuid(uid)
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+    finally:
+        os.seteuid(0)
+
+
+def test_a_path_that_is_too_long_is_a_clear_error(tmp_path: Path) -> None:
+    async def test() -> None:
+        with pytest.raises(EnvironmentFault, match="at most 106 bytes"):
+            await AdsServer().open("a.ns", tmp_path / ("x" * 107))
+
+    run(test)
+
+
+def test_readers_name_a_proxy_and_never_see_secrets(tmp_path: Path) -> None:
+    secret = Resource(name="key", version="1", type_url=SECRET, body=b"private")
+
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads:
+            port = await ads.open_port(0)
+            ads.publish("a.ns", table_of([c("a"), ln("l"), secret]))
+            async with ads_client(f"127.0.0.1:{port}", world=True) as client:
+                await client.say("cds", node=NODE)
+                response = await client.hear_world()
+                assert [each.value for each in response.resources] == [b"cds a 1"]
+                assert not ads.state.value["a.ns"].connected, "a reader is not the proxy"
+                ads.publish("a.ns", table_of([c("a", 2), ln("l"), secret]))
+                await client.say("cds", nonce=response.nonce)
+                assert [each.value for each in (await client.hear_world()).resources] == [b"cds a 2"]
+            async with ads_client(f"127.0.0.1:{port}") as reader:
+                await reader.say("cds", node=NODE)
+                assert [each.name for each in (await reader.hear()).resources] == ["a"]
+                SHORT["sds"] = SECRET
+                await reader.say("sds", "key")
+                heard = await reader.hear()
+                assert not heard.resources
+                assert list(heard.removed_resources) == ["key"]
+
+    run(test)
+
+
+def test_a_reader_of_an_unknown_proxy_is_told_so() -> None:
+    async def test() -> None:
+        ads = AdsServer()
+        port = await ads.open_port(0)
+        try:
+            async with ads_client(f"127.0.0.1:{port}") as client:
+                await client.say("cds", node="sidecar~10.0.0.1~nobody.ns~x")
+                assert await client.status() == (
+                    grpc.StatusCode.NOT_FOUND,
+                    "no proxy 'nobody.ns' (from node id 'sidecar~10.0.0.1~nobody.ns~x')",
+                )
+        finally:
+            await ads.stop()
+
+    run(test)
+
+
+def test_a_port_that_is_taken_is_a_clear_error() -> None:
+    async def test() -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            with pytest.raises(EnvironmentFault, match=r"cannot listen on 127\.0\.0\.1:"):
+                await AdsServer().open_port(taken.getsockname()[1])
+
+    run(test)
+
+
+def test_routes_wait_for_clusters_no_longer_than_the_deadline(tmp_path: Path) -> None:
+    async def test() -> None:
+        ads = AdsServer(hold_s=0.05)
+        await ads.open("a.ns", tmp_path / "a")
+        try:
+            async with ads_client(f"unix:{tmp_path}/a") as client:
+                ads.publish("a.ns", TABLE)
+                await sync(client)
+                ads.publish("a.ns", table_of([c("a"), c("slow"), ln("l"), r("80", 2)]))
+                assert (await client.hear()).type_url == SHORT["cds"]
+                assert (await client.hear()).type_url == SHORT["rds"], "although the clusters are not acknowledged"
+        finally:
+            await ads.stop()
+
+    run(test)
+
+
+def test_the_name_of_a_proxy_is_in_its_node_id() -> None:
+    assert proxy_of_node(NODE) == "a.ns"
+    assert proxy_of_node("free-form") == "free-form"
