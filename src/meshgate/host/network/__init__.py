@@ -1,0 +1,32 @@
+"""The pods' network: namespaces, the router, capture, Services' addresses, the link to the host.
+
+Reads ranges, pods' identities and capture specs, Services with their endpoints; gives namespaces with addresses and
+keeps them. May import `host.dns`, `host.namespaces`, `api`, `errors` and Linux (netlink); nothing of Envoy.
+"""
+
+from __future__ import annotations
+
+from meshgate.host.network.addresses import AddressPool
+from meshgate.host.network.capture import SIDECAR_GID, SIDECAR_MARK, CaptureSpec, parse_capture
+from meshgate.host.network.namespace import NetworkNamespace
+from meshgate.host.network.pod import PodIdentity, PodNet
+from meshgate.host.network.pod_network import FdKeeper, PodDns, PodNetwork
+from meshgate.host.network.ranges import Ranges, check_ranges, free_ranges, parse_ranges
+
+__all__ = [
+    "SIDECAR_GID",
+    "SIDECAR_MARK",
+    "AddressPool",
+    "CaptureSpec",
+    "FdKeeper",
+    "NetworkNamespace",
+    "PodDns",
+    "PodIdentity",
+    "PodNet",
+    "PodNetwork",
+    "Ranges",
+    "check_ranges",
+    "free_ranges",
+    "parse_capture",
+    "parse_ranges",
+]
