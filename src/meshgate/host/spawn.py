@@ -70,9 +70,10 @@ class HolderClient:
         frame = await self._ask(spawn_message(request), fds)
         return child_state(frame.message["child"])
 
-    async def start_shim(self, child_id: str, control: int, note: str = "") -> None:
+    async def start_shim(self, child_id: str, control: int, note: str = "") -> ChildState:
         """Start a log shim at the other end of `control`."""
-        await self._ask({"op": "shim", "name": child_id, "note": note}, [control])
+        frame = await self._ask({"op": "shim", "name": child_id, "note": note}, [control])
+        return child_state(frame.message["child"])
 
     async def kill(self, child_id: str, number: int, *, group: bool = False) -> None:
         """Signal a child's PID 1, which forwards it to its command; KILL ends everything in the container.

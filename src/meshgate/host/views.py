@@ -111,7 +111,7 @@ class _Plan:
             self._mount(mounted)
         for file in self._view.files:
             self._place(Operation("file", self._beside(file.target), text=file.text, mode=file.mode))
-        placed = sorted(filter(self._may_be, self._placed.values()), key=lambda operation: operation.target.split("/"))
+        placed = sorted(filter(self._may_be, self._placed.values()), key=_parents_first)
         for operation in placed:
             self._prepare(operation)
         root = [Operation("root", "/")] if self._needs_root else []
@@ -214,6 +214,10 @@ def _ancestors(path: str) -> tuple[str, ...]:
     return tuple("/" + "/".join(parts[:count]) for count in range(len(parts) - 1, -1, -1))
 
 
+def _parents_first(operation: Operation) -> list[str]:
+    return operation.target.split("/")
+
+
 def _is_within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
@@ -257,7 +261,7 @@ def _hosts(pod: PodFiles) -> str:
 
 
 def _nsswitch(host: str) -> str:
-    """The machine's, but names of hosts come from the two files above and nowhere else: no mdns, no systemd-resolved."""
+    """The machine's, but names of hosts come from the two files above alone: no mdns, no systemd-resolved."""
     others = [line for line in host.splitlines() if not line.lstrip().startswith("hosts:")]
     return "\n".join([*(others or ["passwd: files", "group: files"]), "hosts: files dns"]) + "\n"
 

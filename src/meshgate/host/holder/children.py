@@ -47,9 +47,9 @@ class Children:
         self._add(request.id, pid, request.note)
         return readable
 
-    def start_shim(self, child_id: str, control: int, note: str) -> None:
+    def start_shim(self, child_id: str, control: int, note: str) -> ChildState:
         self._check_free(child_id)
-        self._add(child_id, fork_child(lambda: become_shim(control)), note)
+        return self._add(child_id, fork_child(lambda: become_shim(control)), note)
 
     def kill(self, child_id: str, number: int, *, group: bool) -> None:
         """Signal a child; unknown ids are a Refusal, ended ones are not.
@@ -75,6 +75,12 @@ class Children:
         self._states[child_id] = ended
         return ended
 
+    def disown(self, child_id: str) -> None:
+        """Drop a child that ends without having run its command: its exit tells nothing."""
+        state = self._states.pop(child_id, None)
+        if state is not None:
+            self._ids.pop(state.pid, None)
+
     def forget(self, child_id: str) -> None:
         """Drop an ended child from the table."""
         state = self._states.get(child_id)
@@ -82,9 +88,10 @@ class Children:
             raise Refusal(f'child "{child_id}" is still running')
         self._states.pop(child_id, None)
 
-    def _add(self, child_id: str, pid: int, note: str) -> None:
-        self._states[child_id] = ChildState(child_id, pid, time.time(), note)
+    def _add(self, child_id: str, pid: int, note: str) -> ChildState:
         self._ids[pid] = child_id
+        self._states[child_id] = ChildState(child_id, pid, time.time(), note)
+        return self._states[child_id]
 
     def _check_free(self, child_id: str) -> None:
         if child_id in self._states:

@@ -180,6 +180,7 @@ class Holder:
         text = os.read(report, 4096)
         os.close(report)
         if text:
+            self._children.disown(child_id)
             self._send({"turn": turn, "failed": json.loads(text)})
         else:
             states = {state.id: state for state in self._children.states()}
@@ -221,7 +222,8 @@ class Holder:
                 self._reports[report] = (turn, request.id)
                 return None, []
             case "shim":
-                self._children.start_shim(name, frame.fds[0], str(message["note"]))
+                child = self._children.start_shim(name, frame.fds[0], str(message["note"]))
+                return {"child": list(child)}, []
             case "kill":
                 self._children.kill(name, _number(message["signal"]), group=bool(message["group"]))
             case "forget":
