@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshgate.envoy import BootstrapInput, ProxyPorts, bootstrap, node_id
+from meshgate.envoy import BootstrapInput, ProxyPorts, bootstrap, emit, envoy_arguments, node_id
 from meshgate.plan import Proxy
+from meshgate.plan.values import ClusterPlan
 from meshgate.proto import from_json, v3
+from tests.envoy.case import WEB, Case
 from tests.live_envoy import LiveEnvoy, free_ports, running_envoy
 
 PROXY = Proxy(
@@ -69,6 +71,12 @@ def test_equal_input_gives_equal_bytes() -> None:
 def test_a_socket_path_that_is_too_long_is_a_bug() -> None:
     with pytest.raises(AssertionError, match="too long for a Unix socket"):
         bootstrap(BootstrapInput(proxy=PROXY, xds_socket="/" + "x" * 107, admin_socket="/run/admin"))
+
+
+def test_arguments_name_the_file_and_the_threads() -> None:
+    arguments = envoy_arguments("/etc/envoy.json", concurrency=3)
+    assert arguments[:4] == ("-c", "/etc/envoy.json", "--concurrency", "3")
+    assert len(arguments) == len(set(arguments))
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +147,15 @@ def test_the_whole_admin_interface_is_on_its_loopback_port(booted: LiveEnvoy) ->
     assert status == 200
     assert PROXY.name in text
     assert _request(booted.ports.admin, "/logging?level=warning", "POST")[0] == 200
+
+
+@pytest.mark.envoy
+def test_metrics_have_istios_tags_and_only_what_is_read(booted: LiveEnvoy) -> None:
+    booted.apply(emit(Case(clusters=(ClusterPlan(name=WEB, type="EDS", alt_stat_name=f"{WEB};"),))))
+    text = _request(booted.ports.prometheus, "/stats/prometheus")[1]
+    assert f'envoy_cluster_upstream_rq_total{{cluster_name="{WEB}"}} 0' in text
+    assert 'envoy_http_downstream_rq_total{http_conn_manager_prefix="prometheus"}' in text
+    assert sum(WEB in line for line in text.splitlines()) < 20
 
 
 @pytest.mark.envoy
