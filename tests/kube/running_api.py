@@ -18,7 +18,8 @@ import msgspec
 
 from meshgate.api import Problem
 from meshgate.client import Client, LogOptions
-from meshgate.kube import Admit, Channel, KubeDeps, serve
+from meshgate.kube import Channel, KubeDeps, serve
+from meshgate.store.admission import Admission, Admit
 from meshgate.store.core import Change, Raw, StatusFault
 from meshgate.store.sqlite import Store
 
@@ -126,7 +127,7 @@ class RunningApi:
 async def running_api(directory: Path, admit: Admit = admit_all) -> AsyncIterator[RunningApi]:
     store, streams, mesh = Store(directory), PaperStreams(), PaperMesh()
     socket_path, ready = directory / "api.sock", asyncio.Event()
-    deps = KubeDeps(store=store, admit=admit, streams=streams, mesh=mesh)
+    deps = KubeDeps(store=store, admission=Admission(store, admit), streams=streams, mesh=mesh)
     connector = aiohttp.UnixConnector(path=str(socket_path), force_close=True)
     try:
         async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from meshgate.api import Kind, Problem
 from meshgate.client import STATUS_HEADER
-from meshgate.store.core import Raw, StatusFault, meta
+from meshgate.store.core import Inadmissible, Raw, StatusFault, meta
 
 from .targets import Target
 
@@ -20,14 +20,6 @@ MAX_STATUS_HEADER = 4000
 """Characters; a Status with more does without the header."""
 MAX_WARNING = 1000
 """Bytes of one Warning header, so that headers stay below what clients accept."""
-
-
-class Inadmissible(StatusFault):
-    """Objects were refused because of `problems`: 422 with every error as a cause, and the problems as they are."""
-
-    def __init__(self, fault: StatusFault, problems: Sequence[Problem]) -> None:
-        super().__init__(fault.text, code=fault.code, reason=fault.reason, details=fault.details)
-        self.problems = tuple(problems)
 
 
 def in_version(raw: Raw, target: Target) -> Raw:

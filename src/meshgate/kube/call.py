@@ -9,7 +9,6 @@ from aiohttp import web
 
 from meshgate.store.sqlite import Store
 
-from .admission import Admission
 from .deps import KubeDeps
 from .requests import Query
 from .targets import Target
@@ -19,7 +18,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     request: web.Request
     target: Target
     deps: KubeDeps
-    admission: Admission
 
     @property
     def store(self) -> Store:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-from meshgate.api import Problem
-from meshgate.store.core import Change
+from meshgate.store.admission import Admission
 from meshgate.store.sqlite import Store
 
 from .streams import Streams
-
-
-class Admit(Protocol):
-    """Asked before every commit of a client's write: what would be wrong with the mesh after these changes?
-
-    One problem of severity `error` and nothing is written; others travel back with the result.
-    """
-
-    async def __call__(self, changes: Sequence[Change]) -> tuple[Problem, ...]: ...
 
 
 class MeshStatus(Protocol):
@@ -40,7 +30,7 @@ class MeshStatus(Protocol):
 
 class KubeDeps(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
-    admit: Admit
+    admission: Admission
     streams: Streams
     mesh: MeshStatus
     owner_uid: int = msgspec.field(default_factory=os.geteuid)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import yaml
 from aiohttp import web
 
-from meshgate.api import Kind
+from meshgate.api import Kind, documents
 from meshgate.store.core import Raw, Selector, StatusFault, bad_request, field_terms, label_terms, meta
 
 from .targets import Target
@@ -86,14 +85,21 @@ async def body_of(request: web.Request) -> Any:
     media_type = request.content_type if "Content-Type" in request.headers else ""
     try:
         if media_type in YAML_TYPES:
-            return yaml.load(content, Loader=yaml.CSafeLoader)
+            return _yaml(content.decode())
         if media_type in JSON_TYPES or media_type.endswith("+json"):
             return msgspec.json.decode(content)
-    except (msgspec.DecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        # The text of a YAML error quotes the body, which may be a Secret: only JSON's is handed on.
-        why = str(error) if isinstance(error, msgspec.DecodeError) else "it is not well-formed YAML"
-        raise bad_request(f"the body of the request could not be read: {why}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise bad_request(f"the body of the request could not be read: {error}") from None
     raise unsupported_media_type("application/json, application/yaml")
+
+
+def _yaml(text: str) -> Raw:
+    found, problems = documents(text, "body")
+    if problems or len(found) != 1:
+        # Not the problems' texts: they quote what was written, which may be a Secret.
+        places = ", ".join(problem.position for problem in problems) or "it holds not one object"
+        raise bad_request(f"the body of the request is not one object in YAML: {places}")
+    return found[0].raw
 
 
 async def object_of(request: web.Request, target: Target) -> Raw:

@@ -20,7 +20,6 @@ from aiohttp import web
 from meshgate.errors import ApiError, EnvironmentFault
 from meshgate.store.core import StatusFault, bad_request
 
-from .admission import Admission
 from .answers import page_not_found, refuse, respond
 from .call import Call, Handler
 from .deps import KubeDeps
@@ -95,7 +94,6 @@ def application(deps: KubeDeps) -> web.Application:
 class _Api:
     def __init__(self, deps: KubeDeps) -> None:
         self._deps = deps
-        self._admission = Admission(deps.store, deps.admit)
         self._documents: Mapping[str, Document] = {
             "/version": version_document(metadata.version("meshgate")),
             **documents(),
@@ -144,12 +142,12 @@ class _Api:
         if handler is None:
             text = "the server does not allow this method on the requested resource"
             raise StatusFault(text, code=405, reason="MethodNotAllowed")
-        return await handler(Call(request=request, target=target, deps=self._deps, admission=self._admission))
+        return await handler(Call(request=request, target=target, deps=self._deps))
 
     async def _own(self, request: web.Request, what: str) -> web.StreamResponse:
         match request.method, *what.split("/"):
             case "POST", "transactions":
-                return await transact(request, self._deps, self._admission)
+                return await transact(request, self._deps)
             case "GET", "transactions", receipt_id:
                 return receipt_of(receipt_id, self._deps)
             case "GET", "status":

@@ -29,10 +29,10 @@ from meshgate.store.core import (
     bad_request,
     meta,
     ref_of,
+    refusal,
 )
 from meshgate.store.sqlite import Receipt
 
-from .admission import Admission, refusal
 from .answers import respond
 from .deps import KubeDeps
 
@@ -54,7 +54,7 @@ class TransactionRequest(msgspec.Struct, frozen=True):
     """Of `delete`: what is not there counts as deleted."""
 
 
-async def transact(request: web.Request, deps: KubeDeps, admission: Admission) -> web.Response:
+async def transact(request: web.Request, deps: KubeDeps) -> web.Response:
     """Do the transaction, or tell what the one with this id did already."""
     asked = await _read(request)
     receipt = deps.store.receipt(asked.id) if asked.id else None
@@ -64,7 +64,7 @@ async def transact(request: web.Request, deps: KubeDeps, admission: Admission) -
     if has_errors(problems):
         raise refusal(deps.store.kinds, problems)
     writes = [_write(raw, positions, asked, deps) for raw, positions in zip(*_placed(asked), strict=True)]
-    written = await admission.write(writes, dry_run=asked.dryRun, receipt=asked.id)
+    written = await deps.admission.write(writes, dry_run=asked.dryRun, receipt=asked.id)
     found = dict.fromkeys((*written.problems, *problems))
     results = [(result.ref, result.outcome, result.raw) for result in written.results]
     return respond(_document(results, list(found), deps.store.revision.value, dry_run=asked.dryRun))

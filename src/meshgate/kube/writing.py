@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from aiohttp import web
 
+from meshgate.store.admission import Written
 from meshgate.store.core import (
     Create,
     Delete,
@@ -23,7 +24,6 @@ from meshgate.store.core import (
 from meshgate.store.core.patches import json_patched, merge_patched
 from meshgate.store.core.strategic import strategic_patched
 
-from .admission import Written
 from .answers import in_version, respond, success_of
 from .call import Call
 from .reading import found
@@ -63,7 +63,7 @@ async def patch_status(call: Call) -> web.StreamResponse:
 
 async def delete_object(call: Call) -> web.StreamResponse:
     write = await _deletion(call)
-    written = await call.admission.write([write], dry_run=call.query.dry_run())
+    written = await call.deps.admission.write([write], dry_run=call.query.dry_run())
     (result,) = written.results
     target = call.target
     still_there = call.store.get(target.kind.kind, target.namespace, target.name)
@@ -85,14 +85,14 @@ async def delete_collection(call: Call) -> web.StreamResponse:
         )
         for raw in chosen
     ]
-    written = await call.admission.write(writes, dry_run=call.query.dry_run())
+    written = await call.deps.admission.write(writes, dry_run=call.query.dry_run())
     items = [in_version(result.raw, target) for result in written.results if result.raw]
     listing = {"kind": f"{target.kind.kind}List", "apiVersion": target.api_version, "metadata": {}, "items": items}
     return respond(listing, problems=written.problems)
 
 
 async def _written(call: Call, write: Write, *, code: int = 200) -> web.StreamResponse:
-    written: Written = await call.admission.write([write], dry_run=call.query.dry_run())
+    written: Written = await call.deps.admission.write([write], dry_run=call.query.dry_run())
     (result,) = written.results
     code = 201 if result.outcome == "created" else code
     return respond(in_version(result.raw, call.target), code=code, problems=written.problems)

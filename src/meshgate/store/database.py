@@ -10,36 +10,51 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from meshgate.api import Ref
 from meshgate.errors import EnvironmentFault
 
-from .core import Positions, Raw
+from .core import Positions, Raw, Transaction
 
 SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE objects (
   kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, positions BLOB,
+  owner TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (kind, namespace, name)
 ) WITHOUT ROWID;
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE owned (file_set TEXT NOT NULL, file TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL,
-  name TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
 CREATE TABLE receipts (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body BLOB NOT NULL);
 INSERT INTO state VALUES ('revision', 0);
 """
+PUT = (
+    "INSERT INTO objects (kind, namespace, name, body) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET body = excluded.body"
+)
+DROP = "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?"
+PLACE = "UPDATE objects SET positions = ? WHERE kind = ? AND namespace = ? AND name = ?"
+OWN = "UPDATE objects SET owner = ? WHERE kind = ? AND namespace = ? AND name = ?"
+FORGET_RECEIPTS = "DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?"
 RECEIPTS_KEPT = 256
 """A client asks for its receipt within seconds, when its connection broke."""
 BUSY_TIMEOUT_MS = 5000
 CHECKPOINT_PAGES = 25_000
 """Some 100 MB of log: a last resort for programs that never call `checkpoint`."""
 
-Row = tuple[Ref, bytes, bytes | None]
+
+class Stored(NamedTuple):
+    """A row of the table of objects."""
+
+    ref: Ref
+    raw: Raw
+    positions: Positions | None
+    owner: str
 
 
 class Database:
@@ -65,42 +80,33 @@ class Database:
         row: tuple[int] = self._connection.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()
         return row[0]
 
-    def objects(self) -> Iterator[tuple[Ref, Raw, Positions | None]]:
-        rows = self._connection.execute("SELECT kind, namespace, name, body, positions FROM objects")
-        for kind, namespace, name, body, positions in rows:
+    def objects(self) -> Iterator[Stored]:
+        rows = self._connection.execute("SELECT kind, namespace, name, body, positions, owner FROM objects")
+        for kind, namespace, name, body, positions, owner in rows:
             placed = None if positions is None else msgspec.json.decode(positions, type=Positions)
-            yield Ref(kind, namespace, name), msgspec.json.decode(body), placed
+            yield Stored(Ref(kind, namespace, name), msgspec.json.decode(body), placed, owner)
 
-    def commit(
-        self,
-        revision: int,
-        bodies: Collection[tuple[Ref, bytes | None]],
-        moves: Iterable[tuple[Ref, bytes | None]],
-        receipt: tuple[str, bytes] | None = None,
-    ) -> None:
-        """One transaction: new bodies (None: gone), positions, revision, receipt. All of it or, killed, nothing."""
+    def commit(self, computed: Transaction, bodies: Sequence[bytes | None], receipt: tuple[str, bytes] | None) -> None:
+        """One transaction: objects (`bodies` of the changes, None: gone), positions, owners, revision, receipt.
+
+        All of it or, killed, nothing.
+        """
+        rows = {change.ref: body for change, body in zip(computed.changes, bodies, strict=True)}
+        revision = computed.first + len(computed.changes)
         try:
             with self._connection as connection:
                 connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(PUT, [(*_columns(ref), body) for ref, body in rows.items() if body is not None])
+                connection.executemany(DROP, [_columns(ref) for ref, body in rows.items() if body is None])
                 connection.executemany(
-                    "INSERT INTO objects (kind, namespace, name, body) VALUES (?, ?, ?, ?)"
-                    " ON CONFLICT DO UPDATE SET body = excluded.body",
-                    [(*_columns(ref), body) for ref, body in bodies if body is not None],
+                    PLACE,
+                    [(None if p is None else msgspec.json.encode(p), *_columns(r)) for r, p in computed.moves.items()],
                 )
-                connection.executemany(
-                    "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?",
-                    [_columns(ref) for ref, body in bodies if body is None],
-                )
-                connection.executemany(
-                    "UPDATE objects SET positions = ? WHERE kind = ? AND namespace = ? AND name = ?",
-                    [(positions, *_columns(ref)) for ref, positions in moves],
-                )
+                connection.executemany(OWN, [(owner, *_columns(ref)) for ref, owner in computed.owners.items()])
                 connection.execute("UPDATE state SET value = ? WHERE name = 'revision'", (revision,))
                 if receipt is not None:
                     connection.execute("INSERT INTO receipts (id, body) VALUES (?, ?)", receipt)
-                    connection.execute(
-                        "DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?", (RECEIPTS_KEPT,)
-                    )
+                    connection.execute(FORGET_RECEIPTS, (RECEIPTS_KEPT,))
         except sqlite3.Error as error:
             hint = "nothing was changed; is the disk full?"
             raise EnvironmentFault(f'cannot write the store "{self.path}": {error}', hint=hint) from error

@@ -6,11 +6,11 @@ By kind, namespace and name; by namespace; by owner. Written only by the store, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from meshgate.api import Ref
 
-from .core import EVERYTHING, Change, Positions, Raw, Selector
+from .core import EVERYTHING, Positions, Raw, Selector, Transaction
 from .core.raw import owner_uids
 
 
@@ -21,6 +21,7 @@ class Index:
         self._kinds: defaultdict[str, defaultdict[str, dict[str, Raw]]] = defaultdict(lambda: defaultdict(dict))
         self._owned: defaultdict[str, set[Ref]] = defaultdict(set)
         self._positions: dict[Ref, Positions] = {}
+        self._owners: dict[Ref, str] = {}
 
     def find(self, ref: Ref) -> Raw | None:
         namespaces = self._kinds.get(ref.kind)
@@ -28,6 +29,13 @@ class Index:
 
     def positions_of(self, ref: Ref) -> Positions | None:
         return self._positions.get(ref)
+
+    def owner_of(self, ref: Ref) -> str:
+        return self._owners.get(ref, "")
+
+    def owners(self) -> Mapping[Ref, str]:
+        """The objects that belong to watched files."""
+        return self._owners
 
     def refs_in(self, namespace: str) -> Iterable[Ref]:
         return [
@@ -70,18 +78,23 @@ class Index:
         else:
             self._positions[ref] = positions
 
-    def follow(self, changes: Sequence[Change], moves: Mapping[Ref, Positions | None]) -> None:
+    def own(self, ref: Ref, owner: str) -> None:
+        self._owners[ref] = owner
+
+    def follow(self, computed: Transaction) -> None:
         """Take over what was committed."""
-        for change in changes:
+        for change in computed.changes:
             if change.after is None:
                 self.drop(change.ref)
             else:
                 self.put(change.ref, change.after)
-        for change in changes:
+        for change in computed.changes:
             if self.find(change.ref) is None:
                 self.place(change.ref, None)
-        for ref, positions in moves.items():
+                self._owners.pop(change.ref, None)
+        for ref, positions in computed.moves.items():
             self.place(ref, positions)
+        self._owners |= computed.owners
 
     def __len__(self) -> int:
         return sum(len(objects) for namespaces in self._kinds.values() for objects in namespaces.values())

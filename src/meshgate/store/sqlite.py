@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -104,9 +104,11 @@ class Store:
         self._now = now
         self._database = Database(directory / FILE_NAME)
         self._index = Index()
-        for ref, raw, positions in self._database.objects():
-            self._index.put(ref, raw)
-            self._index.place(ref, positions)
+        for stored in self._database.objects():
+            self._index.put(stored.ref, stored.raw)
+            self._index.place(stored.ref, stored.positions)
+            if stored.owner:
+                self._index.own(stored.ref, stored.owner)
         self._history = History(self._database.revision())
         self.revision = Latest(self._history.newest)
         self._checkpointed = self._history.newest
@@ -127,6 +129,10 @@ class Store:
     def positions(self, ref: Ref) -> Positions | None:
         """Where the object was written, if it came from a file."""
         return self._index.positions_of(ref)
+
+    def owners(self) -> Mapping[Ref, str]:
+        """The watched file of each object that belongs to one."""
+        return dict(self._index.owners())
 
     def transact(self, writes: Iterable[Write], *, dry_run: bool = False) -> tuple[Result, ...]:
         """Do all writes or none: a StatusFault tells which rule the first refused one breaks."""
@@ -214,17 +220,14 @@ class Store:
         return True
 
     def _commit(self, computed: Transaction, receipt_id: str = "", problems: tuple[Problem, ...] = ()) -> None:
-        if not computed.changes and not computed.moves:
+        if not computed.changes and not computed.moves and not computed.owners:
             return
-        bodies = [None if c.after is None else msgspec.json.encode(c.after) for c in computed.changes]
-        rows = {change.ref: body for change, body in zip(computed.changes, bodies, strict=True)}
-        moves = [(ref, None if p is None else msgspec.json.encode(p)) for ref, p in computed.moves.items()]
         newest = computed.first + len(computed.changes)
+        bodies = [None if c.after is None else msgspec.json.encode(c.after) for c in computed.changes]
         outcomes = tuple((result.ref, result.outcome) for result in computed.results)
         receipt = Receipt(id=receipt_id, outcomes=outcomes, problems=problems, revision=newest)
-        kept = (receipt_id, msgspec.json.encode(receipt)) if receipt_id else None
-        self._database.commit(newest, rows.items(), moves, kept)
-        self._index.follow(computed.changes, computed.moves)
+        self._database.commit(computed, bodies, (receipt_id, msgspec.json.encode(receipt)) if receipt_id else None)
+        self._index.follow(computed)
         sizes = (len(body or b"") for body in bodies)
         self._history.add(zip(computed.changes, sizes, strict=True))
         self.revision.set(newest)

@@ -10,6 +10,7 @@ from .kinds import Kinds, has_status, is_custom, kinds_table, resource_name
 from .metadata import Sources
 from .overlay import View
 from .raw import Positions, Raw, meta
+from .refusal import Inadmissible, refusal
 from .selectors import EVERYTHING, Selector, exact_labels, field_terms, label_terms
 from .transaction import Transaction, ref_of, transaction
 from .writes import Apply, Change, Create, Delete, Modify, Outcome, Propagation, Result, SetStatus, Update, Write
@@ -23,6 +24,7 @@ __all__ = [
     "Create",
     "Delete",
     "Details",
+    "Inadmissible",
     "Kinds",
     "Modify",
     "Outcome",
@@ -51,6 +53,7 @@ __all__ = [
     "meta",
     "not_found",
     "ref_of",
+    "refusal",
     "resource_name",
     "transaction",
 ]

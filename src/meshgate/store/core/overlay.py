@@ -17,6 +17,7 @@ class View(Protocol):
 
     def find(self, ref: Ref) -> Raw | None: ...
     def positions_of(self, ref: Ref) -> Positions | None: ...
+    def owner_of(self, ref: Ref) -> str: ...
     def refs_in(self, namespace: str) -> Iterable[Ref]: ...
     def refs_owned_by(self, uid: str) -> Iterable[Ref]: ...
 
@@ -29,6 +30,7 @@ class Overlay:
         self._kinds = kinds
         self._changed: dict[Ref, Raw | None] = {}
         self._positions: dict[Ref, Positions | None] = {}
+        self._owners: dict[Ref, str] = {}
 
     def kind(self, ref: Ref) -> Kind:
         return self._kinds[ref.kind]
@@ -41,6 +43,9 @@ class Overlay:
 
     def place(self, ref: Ref, positions: Positions | None) -> None:
         self._positions[ref] = positions
+
+    def own(self, ref: Ref, owner: str) -> None:
+        self._owners[ref] = owner
 
     def refs_in(self, namespace: str) -> list[Ref]:
         """Everything in the namespace, sorted."""
@@ -70,4 +75,12 @@ class Overlay:
             ref: positions
             for ref, positions in self._positions.items()
             if self.find(ref) is not None and positions != self._view.positions_of(ref)
+        }
+
+    def owners(self) -> dict[Ref, str]:
+        """Objects that came to belong to another watched file."""
+        return {
+            ref: owner
+            for ref, owner in self._owners.items()
+            if self.find(ref) is not None and owner != self._view.owner_of(ref)
         }

@@ -31,6 +31,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     changes: tuple[Change, ...]
     moves: Mapping[Ref, Positions | None]
+    owners: Mapping[Ref, str]
     results: tuple[Result, ...]
 
 
@@ -49,7 +50,7 @@ def transaction(view: View, kinds: Kinds, writes: Sequence[Write], sources: Sour
     results = tuple(
         Result(ref=ref, outcome=outcome, raw=final.get(ref) or state.find(ref) or raw) for ref, outcome, raw in seen
     )
-    return Transaction(first=revision, changes=changes, moves=state.moves(), results=results)
+    return Transaction(first=revision, changes=changes, moves=state.moves(), owners=state.owners(), results=results)
 
 
 def ref_of(raw: Raw, kinds: Kinds) -> Ref:
@@ -132,6 +133,8 @@ def _apply(state: Overlay, ref: Ref, write: Apply, sources: Sources) -> Seen:
         raise bad_request("apply needs a name: generateName makes a new object each time, use create")
     wanted = given({**write.raw, "metadata": _placed(meta(write.raw), ref)}, kind)
     old = state.find(ref)
+    if write.owner:
+        state.own(ref, write.owner)
     if old is None:
         return _create(state, ref, with_last_applied(wanted, wanted), write.positions, sources)
     return _replace(state, ref, old, applied(old, wanted, kind), write.positions, sources)

@@ -34,6 +34,8 @@ class Apply(msgspec.Struct, frozen=True, kw_only=True):
 
     raw: Raw
     positions: Positions | None = None
+    owner: str = ""
+    """The watched file that the object now belongs to; "" leaves that as it is."""
 
 
 class Modify(msgspec.Struct, frozen=True, kw_only=True):

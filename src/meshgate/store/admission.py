@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
 from meshgate.api import Problem, has_errors
-from meshgate.store.core import Cause, Kinds, Result, StatusFault, Write, conflict, invalid
-from meshgate.store.sqlite import Stale, Store
 
-from .answers import Inadmissible
-from .deps import Admit
+from .core import Change, Result, Write, conflict
+from .core.refusal import refusal
+from .sqlite import Stale, Store
 
 ATTEMPTS = 10
+
+
+class Admit(Protocol):
+    """Asked before every commit of a client's write: what would be wrong with the mesh after these changes?
+
+    One problem of severity `error` and nothing is written; others travel back with the result.
+    """
+
+    async def __call__(self, changes: Sequence[Change]) -> tuple[Problem, ...]: ...
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +37,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admission:
-    """Shared by all requests of a server."""
+    """The one door for what clients and files want written; controllers, whose writes nobody need admit, go past it."""
 
     def __init__(self, store: Store, admit: Admit) -> None:
         self._store = store
@@ -52,21 +61,3 @@ class Admission:
                     continue
         change = prepared.changes[0]
         raise conflict(change.kind, change.ref.name)
-
-
-def refusal(kinds: Kinds, problems: Sequence[Problem]) -> StatusFault:
-    """What a client is told whose objects have errors, in the words of Kubernetes' `Invalid`."""
-    errors = [problem for problem in problems if problem.is_error]
-    ref = errors[0].ref
-    own = [problem for problem in errors if problem.ref == ref]
-    causes = [Cause(field=problem.path, message=_message(problem)) for problem in own]
-    causes += [Cause(field=f"{p.ref}: {p.path}", message=_message(p)) for p in errors if p.ref != ref]
-    if ref is not None and ref.kind in kinds:
-        return Inadmissible(invalid(kinds[ref.kind], ref.name, causes), problems)
-    text = "; ".join(str(problem) for problem in errors)
-    return Inadmissible(StatusFault(text, code=422, reason="Invalid"), problems)
-
-
-def _message(problem: Problem) -> str:
-    place = f" ({problem.position})" if problem.position else ""
-    return f"{problem.text}{'; ' + problem.hint if problem.hint else ''}{place}"
