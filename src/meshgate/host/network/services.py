@@ -1,0 +1,225 @@
+"""Services' virtual addresses for clients without a sidecar and for the host: translated in the router, by nftables.
+
+    PREROUTING   nat      ip daddr . l4proto . th dport vmap @services      one chain for each port with endpoints
+      svc-…               dnat to numgen random mod N map { 0: address . port, … }
+    REFUSE       filter   ip daddr @addresses  reject                       what no chain has translated
+    POSTROUTING  nat      ip saddr . ip daddr @hairpins  snat to router     a pod reaches itself through its Service
+
+Connection tracking keeps a connection at its endpoint and turns the replies back, which pass the router too. A change
+is the difference to what is there, in one batch: no connection ever meets half of it. `ServiceRules` holds what is
+there; after a restart it isn't known, and the whole table is replaced, also in one batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from meshgate.aio import Latest
+from meshgate.host.network.conntrack import Conntrack
+from meshgate.host.network.expressions import (
+    Protocol,
+    endpoint_value,
+    from_to_pair_in,
+    jump_data,
+    random_endpoint,
+    reject_as_unreachable,
+    reject_with_reset,
+    service_key,
+    service_verdict,
+    source_becomes,
+    to_address_in,
+    with_protocol,
+)
+from meshgate.host.network.nftables import (
+    DESTINATION_NAT,
+    INET_PROTOCOL,
+    IPV4_ADDRESS,
+    NUMBER,
+    PORT,
+    SOURCE_NAT,
+    Batch,
+    Element,
+    Hook,
+    NftablesSocket,
+    SetType,
+    value_data,
+)
+from meshgate.host.network.router import Router
+
+TABLE: Final = "meshgate-services"
+
+_AFTER_TRANSLATION = DESTINATION_NAT + 10
+_SERVICES = SetType((IPV4_ADDRESS, INET_PROTOCOL, PORT), "verdict")
+_ADDRESSES = SetType((IPV4_ADDRESS,))
+_PAIRS = SetType((IPV4_ADDRESS, IPV4_ADDRESS))
+_ENDPOINTS = SetType((NUMBER,), (IPV4_ADDRESS, PORT))
+
+
+class Endpoint(NamedTuple):
+    """Where a connection goes in the end."""
+
+    address: str
+    port: int
+
+
+class ServicePort(Struct, frozen=True, kw_only=True):
+    """One port of a Service at its virtual addresses."""
+
+    service: str
+    """`namespace/name`: with protocol and port the name of its chain."""
+    addresses: tuple[str, ...]
+    """Cluster addresses and those of the LoadBalancer."""
+    protocol: Protocol = "tcp"
+    port: int
+    endpoints: tuple[Endpoint, ...] = ()
+    """The ready ones; without any, connections are refused."""
+
+
+ServiceTable = tuple[ServicePort, ...]
+"""All ports of all Services that have virtual addresses."""
+
+
+class _Rules(NamedTuple):
+    """What the table holds: a value, so that two of them can be compared."""
+
+    chains: Mapping[str, tuple[Endpoint, ...]]
+    services: Mapping[bytes, str]
+    addresses: frozenset[bytes]
+    hairpins: frozenset[bytes]
+
+
+_NOTHING = _Rules({}, {}, frozenset(), frozenset())
+
+
+class ServiceRules:
+    """Keeps the router's table equal to the newest `ServiceTable`."""
+
+    def __init__(self, router: Router, router_address: IPv4Address) -> None:
+        self._router_address = router_address
+        self._nftables = router.namespace.run(NftablesSocket)
+        self._conntrack = router.namespace.run(Conntrack)
+        self._present: _Rules | None = None
+        self._table: ServiceTable = ()
+
+    async def run(self, tables: Latest[ServiceTable], *, ready: asyncio.Event) -> None:
+        """Apply each table as it comes; until cancelled."""
+        try:
+            async for table in tables:
+                await asyncio.to_thread(self.apply, table)
+                ready.set()
+        finally:
+            self.close()
+
+    def apply(self, table: ServiceTable) -> None:
+        """Make the rules those of the table, or raise a `NetlinkFault` and change nothing. Blocks for milliseconds."""
+        wanted = _rules(table)
+        if self._present is None:
+            batch = whole_batch(wanted, self._router_address)
+        else:
+            batch = change_batch(self._present, wanted)
+        if batch:
+            self._nftables.commit("services", batch)
+        self._present = wanted
+        before, self._table = self._table, table
+        self._forget_udp(before, table)
+
+    def close(self) -> None:
+        self._nftables.close()
+        self._conntrack.close()
+
+    def _forget_udp(self, before: ServiceTable, now: ServiceTable) -> None:
+        """A UDP client that goes on sending would be kept at an endpoint that is gone."""
+        gone = _udp_paths(before) - _udp_paths(now)
+        if gone:
+            self._conntrack.forget_udp(gone)
+
+
+def _udp_paths(table: ServiceTable) -> frozenset[tuple[IPv4Address, int, IPv4Address]]:
+    return frozenset(
+        (IPv4Address(address), port.port, IPv4Address(endpoint.address))
+        for port in table
+        if port.protocol == "udp"
+        for address in port.addresses
+        for endpoint in port.endpoints
+    )
+
+
+def whole_batch(rules: _Rules, router: IPv4Address) -> Batch:
+    """The table from nothing, in place of one that may be there."""
+    batch = Batch()
+    batch.add_table(TABLE)
+    batch.delete_table(TABLE)
+    batch.add_table(TABLE)
+    batch.add_set(TABLE, "services", _SERVICES)
+    batch.add_set(TABLE, "addresses", _ADDRESSES)
+    batch.add_set(TABLE, "hairpins", _PAIRS)
+    batch.add_chain(TABLE, "PREROUTING", Hook("nat", "prerouting", DESTINATION_NAT))
+    batch.add_rule(TABLE, "PREROUTING", service_verdict("services"))
+    batch.add_chain(TABLE, "REFUSE", Hook("filter", "prerouting", _AFTER_TRANSLATION))
+    batch.add_rule(TABLE, "REFUSE", with_protocol("tcp") + to_address_in("addresses") + reject_with_reset())
+    batch.add_rule(TABLE, "REFUSE", with_protocol("udp") + to_address_in("addresses") + reject_as_unreachable())
+    batch.add_chain(TABLE, "POSTROUTING", Hook("nat", "postrouting", SOURCE_NAT))
+    batch.add_rule(TABLE, "POSTROUTING", from_to_pair_in("hairpins") + source_becomes(router))
+    _add_change(batch, _NOTHING, rules)
+    return batch
+
+
+def change_batch(old: _Rules, new: _Rules) -> Batch:
+    """What turns one into the other; empty if they are equal."""
+    batch = Batch()
+    _add_change(batch, old, new)
+    return batch
+
+
+def _add_change(batch: Batch, old: _Rules, new: _Rules) -> None:
+    """Chains come before the elements that name them and go after those."""
+    for chain, endpoints in sorted(new.chains.items()):
+        known = old.chains.get(chain)
+        if known == endpoints:
+            continue
+        if known is None:
+            batch.add_chain(TABLE, chain)
+        else:
+            batch.flush_chain(TABLE, chain)
+        _add_endpoints(batch, chain, endpoints)
+    changed = {key for key, chain in old.services.items() if new.services.get(key) != chain}
+    batch.delete_elements(TABLE, "services", sorted(changed))
+    added = sorted(item for item in new.services.items() if old.services.get(item[0]) != item[1])
+    batch.add_elements(TABLE, "services", [Element(key, jump_data(chain)) for key, chain in added])
+    for name, before, now in (("addresses", old.addresses, new.addresses), ("hairpins", old.hairpins, new.hairpins)):
+        batch.delete_elements(TABLE, name, sorted(before - now))
+        batch.add_elements(TABLE, name, [Element(key) for key in sorted(now - before)])
+    for chain in sorted(old.chains.keys() - new.chains.keys()):
+        batch.delete_chain(TABLE, chain)
+
+
+def _add_endpoints(batch: Batch, chain: str, endpoints: tuple[Endpoint, ...]) -> None:
+    numbered = [
+        Element(number.to_bytes(4, sys.byteorder), value_data(endpoint_value(IPv4Address(address), port)))
+        for number, (address, port) in enumerate(endpoints)
+    ]
+    name, set_id = batch.add_anonymous_set(TABLE, _ENDPOINTS, numbered)
+    batch.add_rule(TABLE, chain, random_endpoint(len(endpoints), name, set_id))
+
+
+def _rules(table: ServiceTable) -> _Rules:
+    chains: dict[str, tuple[Endpoint, ...]] = {}
+    services: dict[bytes, str] = {}
+    addresses: set[bytes] = set()
+    hairpins: set[bytes] = set()
+    for port in table:
+        packed = [IPv4Address(address) for address in port.addresses]
+        addresses.update(address.packed for address in packed)
+        if not port.endpoints:
+            continue
+        chain = f"svc-{port.service}/{port.protocol}/{port.port}"
+        chains[chain] = tuple(sorted(set(port.endpoints)))
+        services.update((service_key(address, port.protocol, port.port), chain) for address in packed)
+        hairpins.update(IPv4Address(endpoint.address).packed * 2 for endpoint in port.endpoints)
+    return _Rules(chains, services, frozenset(addresses), frozenset(hairpins))
