@@ -50,7 +50,13 @@ CLUSTERS = {
                 alt_stat_name=f"{WEB};",
                 lb_policy="LEAST_REQUEST",
                 healthy_panic_threshold=0,
-                circuit_breakers=CircuitBreakers(max_connections=100, track_remaining=True),
+                circuit_breakers=CircuitBreakers(
+                    max_connections=100,
+                    max_pending_requests=0,
+                    max_requests=1000,
+                    max_retries=3,
+                    track_remaining=True,
+                ),
                 services=(ServiceMetadata(host="web.shop.svc.cluster.local", name="web", namespace="shop"),),
                 subset="v1",
                 config="/apis/networking.istio.io/v1/namespaces/shop/destination-rule/web",
@@ -93,7 +99,7 @@ CLUSTERS = {
                 type="ORIGINAL_DST",
                 lb_policy="CLUSTER_PROVIDED",
                 bind_address="127.0.0.6",
-                original_dst=OriginalDstSettings(upstream_port_override=18080),
+                original_dst=OriginalDstSettings(use_http_header=True, upstream_port_override=18080),
                 default_original_port=8080,
             ),
             ClusterPlan(name="BlackHoleCluster", type="STATIC"),
@@ -111,6 +117,26 @@ CLUSTERS = {
                     localities=(LocalityEndpoints(endpoints=(EndpointPlan(address=at(443, "example.com")),)),),
                 ),
             ),
+            ClusterPlan(
+                name="outbound|80||example.org",
+                type="LOGICAL_DNS",
+                dns=DnsSettings(
+                    refresh_rate=timedelta(seconds=5),
+                    jitter=timedelta(0),
+                    respect_ttl=False,
+                    lookup_family="ALL",
+                    udp_max_queries=0,
+                ),
+                load_assignment=LoadAssignmentPlan(
+                    cluster="outbound|80||example.org",
+                    localities=(
+                        LocalityEndpoints(
+                            endpoints=(EndpointPlan(address=at(80, "example.org"), hostname="www.example.org"),),
+                            weight=0,
+                        ),
+                    ),
+                ),
+            ),
         ),
     ),
     "cluster-dynamic-forward-proxy": Case(
@@ -120,7 +146,7 @@ CLUSTERS = {
                 type="DYNAMIC_FORWARD_PROXY",
                 lb_policy="CLUSTER_PROVIDED",
                 dynamic_forward_proxy=DynamicForwardProxySettings(
-                    dns_cache="outbound|443||*.example.com", resolver=at(15053, "127.0.0.1")
+                    dns_cache="outbound|443||*.example.com", max_hosts=10, resolver=at(15053, "127.0.0.1")
                 ),
             ),
         ),

@@ -232,7 +232,7 @@ LISTENERS = {
                                 xff_trusted_hops=1,
                                 forward_client_certificate="SANITIZE_SET",
                                 client_certificate_details=ClientCertificateDetails(
-                                    subject=True, cert=True, dns=True, uri=True
+                                    subject=True, cert=True, chain=True, dns=True, uri=True
                                 ),
                                 normalization=PathNormalization(
                                     merge_slashes=True, escaped_slashes="UNESCAPE_AND_FORWARD"
@@ -266,7 +266,9 @@ LISTENERS = {
                     FilterChainPlan(
                         match=FilterChainMatch(
                             prefix_ranges=(CidrRange(address="10.96.0.9", prefix_length=32),),
+                            direct_source_prefix_ranges=(CidrRange(address="10.244.1.0", prefix_length=24),),
                             source_prefix_ranges=(CidrRange(address="10.244.0.0", prefix_length=16),),
+                            source_ports=(1024, 1025),
                         ),
                         filters=(
                             TcpProxyPlan(
@@ -314,6 +316,31 @@ LISTENERS = {
                                 ),
                             ),
                         )
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "listener-http2-only": Case(
+        clusters=(static("a"),),
+        listeners=(
+            ListenerPlan(
+                name="grpc",
+                address=at(9002),
+                filter_chains=(
+                    FilterChainPlan(
+                        filters=(
+                            HttpConnectionManagerPlan(
+                                stat_prefix="grpc;",
+                                routes=_routes("grpc", "a"),
+                                http_filters=ISTIO_FILTERS,
+                                codec="HTTP2",
+                                upgrades=(),
+                                stream_idle_timeout=timedelta(minutes=5),
+                                proxy_100_continue=False,
+                                normalization=PathNormalization(normalize_path=False),
+                            ),
+                        ),
                     ),
                 ),
             ),

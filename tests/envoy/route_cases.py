@@ -52,6 +52,10 @@ EVERYTHING = RouteMatch()
 
 def _case(*routes: RoutePlan) -> Case:
     host = VirtualHostPlan(name="web.shop.svc.cluster.local:80", domains=("web", "web.shop"), routes=routes)
+    return _configured(RouteConfigurationPlan(name="80", virtual_hosts=(host,)))
+
+
+def _configured(configuration: RouteConfigurationPlan) -> Case:
     manager = HttpConnectionManagerPlan(
         stat_prefix="routes;", routes=RdsReference(name="80"), http_filters=ISTIO_FILTERS
     )
@@ -59,7 +63,7 @@ def _case(*routes: RoutePlan) -> Case:
     return Case(
         clusters=(static("a"), static("b")),
         listeners=(listener,),
-        route_configurations=(RouteConfigurationPlan(name="80", virtual_hosts=(host,)),),
+        route_configurations=(configuration,),
     )
 
 
@@ -84,11 +88,15 @@ ROUTES = {
                 HeaderMatch(name=":authority", match=TextExact(value="WEB.example.com", ignore_case=True)),
                 HeaderMatch(name=":method", match=TextRegex(value="GET|HEAD")),
                 HeaderMatch(name="x-user", match=TextPresent(), invert=True),
-                HeaderMatch(name="x-user", match=TextSuffix(value="@example.com"), treat_missing_as_empty=True),
+                HeaderMatch(
+                    name="x-user",
+                    match=TextSuffix(value="@example.com", ignore_case=True),
+                    treat_missing_as_empty=True,
+                ),
             ),
             query_parameters=(
                 QueryMatch(name="debug", match=TextPresent()),
-                QueryMatch(name="page", match=TextPrefix(value="1")),
+                QueryMatch(name="page", match=TextPrefix(value="a", ignore_case=True)),
             ),
             metadata=(
                 MetadataMatch(
@@ -100,6 +108,24 @@ ROUTES = {
                 MetadataMatch(filter="istio", path=("user",), match=TextPresent(), invert=True),
             ),
         ),
+    ),
+    "route-configuration": _configured(
+        RouteConfigurationPlan(
+            name="80",
+            validate_clusters=True,
+            ignore_port_in_host=False,
+            max_direct_response_body_size_bytes=None,
+            virtual_hosts=(
+                VirtualHostPlan(
+                    name="secure",
+                    domains=("web:80", "*.web", "*"),
+                    routes=(RoutePlan(match=EVERYTHING, action=TO_A),),
+                    require_tls="ALL",
+                    include_request_attempt_count=False,
+                ),
+                VirtualHostPlan(name="empty", domains=("nothing",)),
+            ),
+        )
     ),
     "route-weights": _actions(
         ForwardAction(
@@ -156,6 +182,7 @@ ROUTES = {
             rewrite=RegexRewrite(pattern="^/old/(.*)$", substitution="/new/\\1"),
             append_x_forwarded_host=True,
         ),
+        ForwardAction(clusters=TO_A.clusters, auto_host_rewrite=True),
     ),
     "route-mirrors-and-hashes": _actions(
         ForwardAction(

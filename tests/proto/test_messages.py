@@ -45,6 +45,33 @@ def test_json_is_plain_enough_for_yaml() -> None:
     }
 
 
+def test_keys_of_maps_are_sorted_and_fields_are_not() -> None:
+    names = [f"label{number}" for number in range(20)]
+    for proto_names in (True, False):
+        value = to_json(v3.Listener(**_listener(names)), proto_names=proto_names)
+        assert list(value) == ["name", "metadata"]
+        metadata = next(iter(value["metadata"].values()))  # type: ignore[union-attr]  # JSON is not typed
+        assert list(metadata) == sorted(names)  # type: ignore[arg-type]
+        assert list(metadata["label7"]["inner"]) == sorted(names)  # type: ignore[index,call-overload,arg-type]
+
+
+def _listener(names: list[str]) -> v3.ListenerDict:
+    inner = v3.Struct()
+    inner.update({"inner": dict.fromkeys(names, 1.0)})
+    return {"name": "x", "metadata": {"filter_metadata": dict.fromkeys(names, inner)}}
+
+
+def test_maps_inside_any_are_sorted() -> None:
+    names = [f"label{number}" for number in range(20)]
+    packed = any_of(v3.Listener(**_listener(names)))
+    value = to_json(v3.Cluster(typed_extension_protocol_options=dict.fromkeys(names, packed)))
+    options = value["typed_extension_protocol_options"]
+    assert isinstance(options, dict)
+    assert list(options) == sorted(names)
+    assert options["label3"] == {"@type": packed.type_url, **to_json(unpack(packed))}
+    assert repr(options["label3"]) == repr({"@type": packed.type_url, **to_json(unpack(packed))})
+
+
 def test_names_can_be_camel_case() -> None:
     assert to_json(_cluster([]), proto_names=False)["connectTimeout"] == "1.500s"
 

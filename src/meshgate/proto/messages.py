@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from meshgate.proto import v3
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 M = TypeVar("M", bound=Message)
 _PREFIX = "type.googleapis.com/"
+_FREE_FORM = {"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"}
 
 
 def type_url(message: type[Message] | Message) -> str:
@@ -37,10 +39,10 @@ def unpack(packed: AnyMessage) -> Message:
 def to_json(message: Message, *, proto_names: bool = True) -> dict[str, Json]:
     """Canonical JSON of a message, nested `Any`s included; names as in Envoy's documentation, or camelCase.
 
-    Keys come in the schema's order. Nothing in it is shared: the caller may change it.
+    Fields come in the schema's order, keys of maps sorted. Nothing in it is shared: the caller may change it.
     """
     made = json_format.MessageToDict(message, preserving_proto_field_name=proto_names, descriptor_pool=pool)
-    return {name: _plain(value) for name, value in made.items()}
+    return {name: _field(value, _descriptor(message), name) for name, value in made.items()}
 
 
 def from_json(value: Mapping[str, object], cls: type[M]) -> M:
@@ -48,10 +50,35 @@ def from_json(value: Mapping[str, object], cls: type[M]) -> M:
     return json_format.ParseDict(dict(value), cls(), descriptor_pool=pool)
 
 
-def _plain(value: Json) -> Json:
-    """Without the OrderedDict that json_format makes of an `Any`: YAML's safe dumper refuses subclasses of dict."""
+def _descriptor(message: type[Message] | Message) -> Descriptor:
+    return cast("Descriptor", message.DESCRIPTOR)  # the stubs also know upb's own class of it
+
+
+def _field(value: Json, owner: Descriptor, name: str) -> Json:
+    """A field's value with its maps sorted: json_format leaves them in the order of a hash that differs by run."""
+    field = owner.fields_by_name.get(name) or owner.fields_by_camelcase_name.get(name)
+    if field is None or field.message_type is None:  # "@type" of an Any, or a scalar
+        return value
+    if field.message_type.GetOptions().map_entry:
+        assert isinstance(value, dict)
+        return {key: _field(value[key], field.message_type, "value") for key in sorted(value)}
+    if isinstance(value, list) and field.is_repeated:
+        return [_message(item, field.message_type) for item in value]
+    return _message(value, field.message_type)
+
+
+def _message(value: Json, kind: Descriptor) -> Json:
+    if kind.full_name in _FREE_FORM:
+        return _free_form(value)
+    if not isinstance(value, dict):  # durations, wrappers and the like are texts and numbers
+        return value
+    packed = value.get("@type")
+    if isinstance(packed, str):
+        kind = _descriptor(message_class(packed.rpartition("/")[2]))
+    return {name: _field(item, kind, name) for name, item in value.items()}
+
+
+def _free_form(value: Json) -> Json:
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
+        return {key: _free_form(value[key]) for key in sorted(value)}
+    return [_free_form(item) for item in value] if isinstance(value, list) else value
