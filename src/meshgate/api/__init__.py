@@ -40,7 +40,9 @@ from meshgate.api.destination_rule import (
 )
 from meshgate.api.documents import Document, documents, duplicates
 from meshgate.api.duration import duration_text, parse_duration
+from meshgate.api.encode import Writer, encode, encode_value
 from meshgate.api.field_path import is_within, parts_of, path_of, without_indices
+from meshgate.api.findings import findings_of
 from meshgate.api.gateway import (
     Gateway,
     Server,
@@ -51,6 +53,7 @@ from meshgate.api.gateway import (
     TLSProtocol,
 )
 from meshgate.api.implemented import EVERYTHING, IMPLEMENTED, KINDS_NOT_YET, Table
+from meshgate.api.installation import EGRESS, INGRESS, Installation, installation
 from meshgate.api.istio_operator import Components, GatewayComponent, GatewayKubernetes, GatewayService, IstioOperator
 from meshgate.api.kinds import KINDS, Kind, kind_of
 from meshgate.api.locality import (
@@ -67,6 +70,7 @@ from meshgate.api.mesh_config import (
     InboundMode,
     InboundTrafficPolicy,
     MeshConfig,
+    MeshH2UpgradePolicy,
     MeshTLS,
     OutboundMode,
     OutboundTrafficPolicy,
@@ -75,8 +79,24 @@ from meshgate.api.mesh_config import (
     ProxyConfig,
     TopologyProxyProtocol,
 )
+from meshgate.api.mesh_layers import (
+    CONFIG_MAP,
+    KEY,
+    OURS,
+    SYSTEM_NAMESPACE,
+    MeshLayer,
+    config_map_content,
+    layer_findings,
+    mesh_config,
+    mesh_layers,
+    mesh_text_findings,
+    oldest_first,
+    operator_findings,
+    overlaid,
+)
 from meshgate.api.meta import Meta, Owner
 from meshgate.api.problem import Problem, Severity, has_errors
+from meshgate.api.profiles import PROFILES
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.resource import AnyResource, Resource, Spec, of_type
 from meshgate.api.secret_bytes import SecretBytes
@@ -104,11 +124,13 @@ from meshgate.api.service_entry import (
     ServiceEntryPort,
     WorkloadEntry,
 )
+from meshgate.api.settings import MOST_ITEMS, set_values
 from meshgate.api.string_match import Exact, Prefix, Present, Regex, StringMatch, ValueMatch
 from meshgate.api.value import (
     Body,
     BodyMark,
     Bounds,
+    DestinationPort,
     Labels,
     Pairs,
     Percentage,
@@ -192,10 +214,18 @@ from meshgate.api.workload import (
 
 __all__ = [
     "ALL_NAMESPACES",
+    "CONFIG_MAP",
+    "EGRESS",
     "EVERYTHING",
     "IMPLEMENTED",
+    "INGRESS",
+    "KEY",
     "KINDS",
     "KINDS_NOT_YET",
+    "MOST_ITEMS",
+    "OURS",
+    "PROFILES",
+    "SYSTEM_NAMESPACE",
     "Abort",
     "AccessLogEncoding",
     "AddressType",
@@ -219,6 +249,7 @@ __all__ = [
     "Delegate",
     "Deployment",
     "Destination",
+    "DestinationPort",
     "DestinationRule",
     "Document",
     "DownwardFile",
@@ -268,6 +299,7 @@ __all__ = [
     "HostPathVolume",
     "InboundMode",
     "InboundTrafficPolicy",
+    "Installation",
     "IntOrString",
     "IstioOperator",
     "KeySelector",
@@ -284,6 +316,8 @@ __all__ = [
     "Location",
     "Maglev",
     "MeshConfig",
+    "MeshH2UpgradePolicy",
+    "MeshLayer",
     "MeshTLS",
     "Meta",
     "Namespace",
@@ -371,23 +405,37 @@ __all__ = [
     "Within",
     "WorkloadEntry",
     "WorkloadSelector",
+    "Writer",
     "ZoneAwareLoadBalancerSetting",
     "codes",
+    "config_map_content",
     "decode",
     "decode_all",
     "documents",
     "duplicates",
     "duration_text",
+    "encode",
+    "encode_value",
     "find",
+    "findings_of",
     "has_errors",
+    "installation",
     "is_subset",
     "is_within",
     "kind_of",
+    "layer_findings",
+    "mesh_config",
+    "mesh_layers",
+    "mesh_text_findings",
     "of_type",
+    "oldest_first",
+    "operator_findings",
+    "overlaid",
     "pairs_of",
     "parse_duration",
     "parts_of",
     "path_of",
+    "set_values",
     "unimplemented",
     "without_indices",
 ]

@@ -13,6 +13,7 @@ from typing import Final, cast
 from meshgate.api import codes
 from meshgate.api.fault import Fault, described, locate, nearest
 from meshgate.api.field_path import is_within, without_indices
+from meshgate.api.findings import findings_of
 from meshgate.api.implemented import EVERYTHING, IMPLEMENTED, KINDS_NOT_YET, Table
 from meshgate.api.kinds import KINDS, Kind, kind_of
 from meshgate.api.meta import Meta
@@ -21,7 +22,7 @@ from meshgate.api.problem import Problem
 from meshgate.api.readers import Place, object_reader
 from meshgate.api.ref import Ref
 from meshgate.api.resource import AnyResource, Resource, Spec
-from meshgate.api.rules import Finding, findings_of
+from meshgate.api.rules.finding import Finding
 from meshgate.api.scalars import Reader
 from meshgate.api.status import status_addresses
 

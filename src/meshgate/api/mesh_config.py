@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from meshgate.api.destination_rule import H2UpgradePolicy, TcpKeepalive
+from meshgate.api.destination_rule import TcpKeepalive
 from meshgate.api.gateway import TLSProtocol
 from meshgate.api.locality import LocalityLoadBalancerSetting
 from meshgate.api.value import Labels, UInt32, Value
@@ -43,6 +43,13 @@ class InboundTrafficPolicy(Value, frozen=True, kw_only=True):
     """How a sidecar delivers to its application."""
 
     mode: InboundMode = InboundMode.PASSTHROUGH
+
+
+class MeshH2UpgradePolicy(StrEnum):
+    """Whether plain HTTP/1.1 between proxies becomes HTTP/2, unless a DestinationRule says otherwise."""
+
+    DO_NOT_UPGRADE = "DO_NOT_UPGRADE"
+    UPGRADE = "UPGRADE"
 
 
 class AccessLogEncoding(StrEnum):
@@ -135,8 +142,7 @@ class MeshConfig(Value, frozen=True, kw_only=True):
     tcp_keepalive: TcpKeepalive | None = None
     default_http_retry_policy: HTTPRetry | None = None
     default_inbound_http_retry_policy: HTTPRetry | None = None
-    h2_upgrade_policy: H2UpgradePolicy = H2UpgradePolicy.DO_NOT_UPGRADE
-    """`DEFAULT` reads as `DO_NOT_UPGRADE`, which is what it means for the whole mesh."""
+    h2_upgrade_policy: MeshH2UpgradePolicy = MeshH2UpgradePolicy.DO_NOT_UPGRADE
     default_service_export_to: tuple[str, ...] = ALL_NAMESPACES
     default_virtual_service_export_to: tuple[str, ...] = ALL_NAMESPACES
     default_destination_rule_export_to: tuple[str, ...] = ALL_NAMESPACES

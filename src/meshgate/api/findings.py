@@ -1,0 +1,70 @@
+"""Which rules apply to which kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from meshgate.api.config import ConfigMap, Event, Namespace, Secret, ServiceAccount
+from meshgate.api.destination_rule import DestinationRule
+from meshgate.api.gateway import Gateway
+from meshgate.api.istio_operator import IstioOperator
+from meshgate.api.mesh_layers import mesh_text_findings, operator_findings
+from meshgate.api.meta import Meta
+from meshgate.api.resource import Spec
+from meshgate.api.rules.annotations import annotation_findings
+from meshgate.api.rules.data import config_map_findings, secret_findings
+from meshgate.api.rules.destination_rule import destination_rule_findings
+from meshgate.api.rules.finding import Finding
+from meshgate.api.rules.gateway import gateway_findings
+from meshgate.api.rules.kubernetes_service import endpoint_slice_findings, endpoints_findings, service_findings
+from meshgate.api.rules.pod import deployment_findings, pod_findings
+from meshgate.api.rules.service_entry import service_entry_findings
+from meshgate.api.rules.virtual_service import virtual_service_findings
+from meshgate.api.service import Endpoints, EndpointSlice, Service
+from meshgate.api.service_entry import ServiceEntry
+from meshgate.api.virtual_service import VirtualService
+from meshgate.api.workload import Deployment, Pod
+
+
+def findings_of(meta: Meta, spec: Spec) -> Iterator[Finding]:
+    """What is wrong or doubtful about an object that could be read."""
+    match spec:
+        case Gateway() | VirtualService() | DestinationRule() | ServiceEntry():
+            yield from annotation_findings(meta)
+            yield from _networking(meta, spec)
+        case IstioOperator():
+            yield from operator_findings("spec.", spec)
+        case Service():
+            yield from service_findings(spec)
+        case Endpoints():
+            yield from endpoints_findings(spec)
+        case EndpointSlice():
+            yield from endpoint_slice_findings(spec)
+        case Pod():
+            yield from pod_findings("spec", spec)
+        case Deployment():
+            yield from deployment_findings(spec)
+        case Secret():
+            yield from secret_findings(spec)
+        case ConfigMap():
+            yield from config_map_findings(spec)
+            yield from mesh_text_findings(meta, spec)
+        case Namespace() | ServiceAccount() | Event():
+            return
+        case _:
+            assert_never(spec)
+
+
+def _networking(meta: Meta, spec: Gateway | VirtualService | DestinationRule | ServiceEntry) -> Iterator[Finding]:
+    match spec:
+        case Gateway():
+            yield from gateway_findings(meta, spec)
+        case VirtualService():
+            yield from virtual_service_findings(meta, spec)
+        case DestinationRule():
+            yield from destination_rule_findings(meta, spec)
+        case ServiceEntry():
+            yield from service_entry_findings(meta, spec)
+        case _:
+            assert_never(spec)
