@@ -1,0 +1,114 @@
+"""How far the mesh has followed the store, as JSON for `meshgate status`, and for those who wait."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from meshgate.api import Problem, Ref
+from meshgate.api.codes import REFUSED_BY_PROXY
+from meshgate.app.pipeline import Pipeline
+from meshgate.store.core import StatusFault
+from meshgate.xds import Nack, ResourceTable
+from meshgate.xds.server import AdsServer
+from meshgate.xds.status import ProxyStatus
+
+NO_DEADLINE_S = 3600.0
+"""Longer than any caller waits; the caller's own deadline decides."""
+SHORT_NAMES = {
+    "Cluster": "clusters",
+    "ClusterLoadAssignment": "endpoints",
+    "Listener": "listeners",
+    "RouteConfiguration": "routes",
+    "Secret": "secrets",
+}
+
+
+class MeshStatus:
+    """Reads the pipeline and the ADS server; `parts` adds what other parts tell of themselves (edge, holder)."""
+
+    def __init__(self, pipeline: Pipeline, ads: AdsServer, parts: Callable[[], Mapping[str, Any]]) -> None:
+        self._pipeline = pipeline
+        self._ads = ads
+        self._parts = parts
+
+    def status(self) -> Mapping[str, Any]:
+        built = self._pipeline.built.value
+        problems = (*built.problems, *self.refusals())
+        return {
+            "controlPlane": {"pid": os.getpid()},
+            "resourceVersion": str(built.revision),
+            "buildSeconds": round(built.seconds, 4),
+            "proxies": [self._proxy(proxy_id, status) for proxy_id, status in sorted(self._ads.state.value.items())],
+            "problems": [msgspec.to_builtins(problem) | {"ref": str(problem.ref or "")} for problem in problems],
+            **self._parts(),
+        }
+
+    async def wait_applied(self, revision: int) -> None:
+        """Return when every connected proxy has accepted what the store said at that revision.
+
+        Raises StatusFault 409 where a proxy has refused some of it and nothing more will happen by itself.
+        """
+        await self._pipeline.wait_built(revision)
+        lagging = await self._ads.wait_applied(NO_DEADLINE_S)
+        if lagging:
+            said = [f"{proxy_id}: {nack.text}" for proxy_id, status in lagging.items() for nack in status.nacks]
+            text = "refused by proxies, which go on with what they had: " + "; ".join(said)
+            raise StatusFault(text, code=409, reason="Conflict")
+
+    def refusals(self) -> tuple[Problem, ...]:
+        """What proxies have refused, as problems of the objects that it was made from."""
+        return refusals(self._ads.state.value, self._ads.table_of)
+
+    def _proxy(self, proxy_id: str, status: ProxyStatus) -> Mapping[str, Any]:
+        proxy = self._pipeline.built.value.proxies.get(proxy_id)
+        return {
+            "name": proxy_id,
+            "role": proxy.role if proxy else "",
+            "connected": status.connected,
+            "synced": status.connected and status.synced,
+            "types": {
+                SHORT_NAMES.get(each.type_url.rsplit(".", 1)[-1], each.type_url): {
+                    "state": each.state,
+                    "resources": each.resources,
+                }
+                for each in status.types
+            },
+            "refused": [{"name": nack.name, "text": nack.text} for nack in status.nacks],
+        }
+
+
+def refusals(
+    statuses: Mapping[str, ProxyStatus], table_of: Callable[[str], ResourceTable | None]
+) -> tuple[Problem, ...]:
+    """One problem for each refused resource and its author."""
+    found = {
+        _refusal(proxy_id, nack, table_of(proxy_id)) for proxy_id, status in statuses.items() for nack in status.nacks
+    }
+    return tuple(sorted(found, key=str))
+
+
+def _refusal(proxy_id: str, nack: Nack, table: ResourceTable | None) -> Problem:
+    resource = table.of(nack.type_url).get(nack.name) if table else None
+    origin = resource.origin if resource else None
+    kind = nack.type_url.rsplit(".", 1)[-1]
+    return Problem(
+        code=REFUSED_BY_PROXY,
+        severity="error",
+        ref=origin.ref if origin else None,
+        path=origin.path if origin else "",
+        text=f'Envoy of "{proxy_id}" refused {kind} "{nack.name}": {nack.text}',
+        hint="the last good version goes on serving",
+    )
+
+
+def by_object(problems: Sequence[Problem]) -> Mapping[Ref, tuple[Problem, ...]]:
+    """Problems of objects, by object."""
+    found: dict[Ref, tuple[Problem, ...]] = {}
+    for problem in problems:
+        if problem.ref is not None:
+            found[problem.ref] = (*found.get(problem.ref, ()), problem)
+    return found
