@@ -42,6 +42,7 @@ class _Status(msgspec.Struct, kw_only=True):
     message: str = ""
     reason: str = ""
     code: int = 0
+    hint: str = ""
     problems: tuple[Problem, ...] = ()
 
 
@@ -54,4 +55,6 @@ def failure_of(code: int, body: bytes) -> MeshgateError:
         return ApiError(text, code=code, reason="NotFound" if code == 404 else "Unknown")
     if status.problems:
         return Refused(status.message, problems=status.problems)
-    return ApiError(status.message or f"the API answered {code}", code=status.code or code, reason=status.reason)
+    return ApiError(
+        status.message or f"the API answered {code}", code=status.code or code, reason=status.reason, hint=status.hint
+    )

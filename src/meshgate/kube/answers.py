@@ -40,6 +40,8 @@ def status_of(fault: StatusFault) -> dict[str, Any]:
         "details": {name: value for name, value in details.items() if value},
         "code": fault.code,
     }
+    if fault.hint:
+        status["hint"] = fault.hint
     if isinstance(fault, Inadmissible):
         status["problems"] = msgspec.to_builtins(fault.problems)
     return status

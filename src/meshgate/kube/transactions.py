@@ -18,6 +18,7 @@ import msgspec
 from aiohttp import web
 
 from meshgate.api import Problem, Ref, decode, duplicates, has_errors
+from meshgate.client import Positions as FilePositions
 from meshgate.store.core import (
     Apply,
     Create,
@@ -37,11 +38,6 @@ from .answers import respond
 from .deps import KubeDeps
 
 READ_DEADLINE_S = 60.0
-
-
-class FilePositions(msgspec.Struct, frozen=True):
-    file: str
-    lines: dict[str, int] = {}
 
 
 class TransactionRequest(msgspec.Struct, frozen=True):
@@ -64,7 +60,12 @@ async def transact(request: web.Request, deps: KubeDeps) -> web.Response:
     if has_errors(problems):
         raise refusal(deps.store.kinds, problems)
     writes = [_write(raw, positions, asked, deps) for raw, positions in zip(*_placed(asked), strict=True)]
-    written = await deps.admission.write(writes, dry_run=asked.dryRun, receipt=asked.id)
+    try:
+        written = await deps.admission.write(writes, dry_run=asked.dryRun, receipt=asked.id)
+    except StatusFault as fault:
+        if fault.write_index is not None and (positions := _placed(asked)[1][fault.write_index]):
+            fault.hint = fault.hint or f"it is written at {positions.at('')}"
+        raise
     found = dict.fromkeys((*written.problems, *problems))
     results = [(result.ref, result.outcome, result.raw) for result in written.results]
     return respond(_document(results, list(found), deps.store.revision.value, dry_run=asked.dryRun))

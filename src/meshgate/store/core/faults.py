@@ -39,6 +39,8 @@ class StatusFault(ApiError):
     def __init__(self, text: str, *, code: int, reason: str, details: Details | None = None) -> None:
         super().__init__(text, code=code, reason=reason)
         self.details = details or Details()
+        self.write_index: int | None = None
+        """Which of a transaction's writes was refused, from 0."""
 
 
 def _about(kind: Kind, name: str) -> Details:

@@ -24,6 +24,8 @@ from .overlay import Overlay, View
 from .raw import Positions, Raw, meta
 from .writes import Apply, Change, Create, Delete, Modify, Outcome, Result, SetStatus, Update, Write
 
+Seen = tuple[Ref, Outcome, Raw]
+
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """What a list of writes comes to. `changes` have their revisions already: first + 1, first + 2, ..."""
@@ -38,10 +40,16 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 def transaction(view: View, kinds: Kinds, writes: Sequence[Write], sources: Sources, revision: int) -> Transaction:
     """Compute all writes against the view, whose newest change is `revision`.
 
-    Raises StatusFault for the first write that is refused.
+    Raises StatusFault for the first write that is refused, with its index.
     """
     state = Overlay(view, kinds)
-    seen = [_write(state, write, sources, kinds) for write in writes]
+    seen: list[Seen] = []
+    for index, write in enumerate(writes):
+        try:
+            seen.append(_write(state, write, sources, kinds))
+        except StatusFault as fault:
+            fault.write_index = index
+            raise
     changes = tuple(
         change if change.after is None else msgspec.structs.replace(change, after=with_revision(change.after, number))
         for number, change in enumerate(state.changes(), revision + 1)
@@ -68,9 +76,6 @@ def ref_of(raw: Raw, kinds: Kinds) -> Ref:
     check_shape(raw)
     namespace = (meta(raw).get("namespace") or "default") if kind.namespaced else ""
     return Ref(kind.kind, namespace, meta(raw).get("name") or "")
-
-
-Seen = tuple[Ref, Outcome, Raw]
 
 
 def _write(state: Overlay, write: Write, sources: Sources, kinds: Kinds) -> Seen:
