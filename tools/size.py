@@ -1,4 +1,4 @@
-"""Alarm for files and functions that outgrew one reader's head: prints the sizes and fails on what has no stated reason.
+"""Alarm for files and functions that outgrew one reader's head: prints sizes, fails on what has no stated reason.
 
 Limits: file 400 lines, function 60 lines, nesting 3 (an `elif` does not nest), parameters 6. A file or function with a
 comment `# size: REASON` on its first lines is let through, and is printed.

@@ -1,0 +1,111 @@
+"""`meshgate delete`: delete objects and, unless told otherwise, wait until they are gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from meshgate.api import KINDS, Kind
+from meshgate.cli.connection import all_namespaces_option, data_dir_option, namespace_option, talk
+from meshgate.cli.durations import DURATION
+from meshgate.cli.manifests import objects_of, read_documents
+from meshgate.cli.resources import parse_named
+from meshgate.client import Client, Selection, TransactionResult
+from meshgate.errors import ApiError, MeshgateError, UsageError
+
+POLL_S = 0.05
+_BY_NAME = {kind.kind: kind for kind in KINDS}
+
+
+def named_object(kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+    metadata = {"name": name, **({"namespace": namespace} if kind.namespaced else {})}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
+
+
+async def selected_objects(
+    client: Client, resources: Sequence[str], selection: Selection, *, everything: bool
+) -> list[dict[str, Any]]:
+    """The objects that the arguments mean, by name or by selection."""
+    found = []
+    for named in parse_named(resources):
+        if named.name:
+            found.append(named_object(named.kind, selection.namespace, named.name))
+            continue
+        if not (selection.labels or everything):
+            raise UsageError("resource(s) were provided, but no name was specified", hint="a name, -l, or --all")
+        within = selection if named.kind.namespaced else Selection(labels=selection.labels)
+        for item in (await client.list(named.kind, within)).get("items") or []:
+            metadata = item["metadata"]
+            found.append(named_object(named.kind, metadata.get("namespace", ""), metadata["name"]))
+    return found
+
+
+async def wait_gone(client: Client, result: TransactionResult, timeout_s: float) -> None:
+    """Wait until none of the deleted objects is there. MeshgateError at the deadline, with the first that is."""
+    try:
+        async with asyncio.timeout(timeout_s or None):
+            for each in result.results:
+                uid = ((each.object or {}).get("metadata") or {}).get("uid")
+
+                while await is_there(client, each.ref.kind, each.ref.namespace, each.ref.name, uid):  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise MeshgateError("timed out: not all that was deleted is gone", hint="meshgate get shows what is") from None
+
+
+async def is_there(client: Client, kind: str, namespace: str, name: str, uid: str | None) -> bool:
+    try:
+        found = await client.get(_BY_NAME[kind], name, namespace)
+    except ApiError as error:
+        if error.reason == "NotFound":
+            return False
+        raise
+    return uid is None or found["metadata"]["uid"] == uid
+
+
+@click.command("delete")
+@click.argument("resources", nargs=-1)
+@click.option("-f", "--filename", "paths", multiple=True, metavar="FILE|DIR|-", help="delete what these files name")
+@click.option("-l", "--selector", default="", help="delete what has these labels")
+@click.option("--all", "everything", is_flag=True, help="delete all of the kind in the namespace")
+@click.option("--ignore-not-found", is_flag=True, help="what is not there counts as deleted")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="wait until they are gone")
+@click.option("--timeout", type=DURATION, default="60s", show_default=True, help="how long to wait; 0: for ever")
+@namespace_option
+@all_namespaces_option
+@data_dir_option
+def command(
+    resources: tuple[str, ...],
+    paths: tuple[str, ...],
+    selector: str,
+    everything: bool,
+    ignore_not_found: bool,
+    wait: bool,
+    timeout: float,
+    namespace: str,
+    all_namespaces: bool,
+    data_dir: Path,
+) -> None:  # size: each option is one parameter
+    """Delete objects: meshgate delete KIND NAME..., KIND/NAME..., -f FILE."""
+    if bool(resources) == bool(paths):
+        raise UsageError("name objects, or give files by -f", hint="meshgate delete pod web, or -f web.yaml")
+    given = objects_of(read_documents(paths), None)[0] if paths else []
+    selection = Selection(namespace="" if all_namespaces else namespace, labels=selector)
+
+    async def conversation(client: Client) -> TransactionResult:
+        objects = given or await selected_objects(client, resources, selection, everything=everything)
+        result = await client.transact(objects, mode="delete", ignore_missing=ignore_not_found)
+        for each in result.results:
+            kind = _BY_NAME[each.ref.kind]
+            named = f"{kind.singular}.{kind.group}" if kind.group else kind.singular
+            click.echo(f'{named} "{each.ref.name}" deleted')
+        if wait:
+            await wait_gone(client, result, timeout)
+        return result
+
+    if not talk(data_dir, conversation).results:
+        click.echo("No resources found", err=True)

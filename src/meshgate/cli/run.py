@@ -1,0 +1,215 @@
+"""`meshgate run`: a command of the caller's becomes a pod (and a Service), in the foreground, until it ends or Ctrl-C.
+
+The command runs in the caller's directory with the caller's user and group, without the caller's environment, behind
+a sidecar. It is an ordinary Pod with the directory mounted where it is; so everything else works on it, too: get, logs,
+exec, rules. What it writes goes to standard output; its exit code is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from meshgate.cli.connection import data_dir_option, namespace_option, talk
+from meshgate.cli.targets import POD
+from meshgate.client import Client, LogOptions, Selection
+from meshgate.errors import ApiError, MeshgateError, UsageError
+
+CLEAN_UP_DEADLINE_S = 40.0
+CODE_OF_INTERRUPT = 130
+HOPELESS = frozenset({"CreateContainerConfigError", "CreateContainerError", "ErrImageUnmapped", "RunContainerError"})
+"""Reasons of waiting that no waiting mends."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller asked for."""
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str]
+    ports: tuple[tuple[int, str], ...]
+    """Number and protocol ("" where none is said)."""
+    sidecar: bool
+    words: tuple[str, ...]
+    directory: str
+    uid: int
+    gid: int
+
+
+def parse_port(text: str) -> tuple[int, str]:
+    """`8000` or `8000:http`. UsageError for anything else."""
+    number, _, protocol = text.partition(":")
+    if not number.isdecimal() or not 0 < int(number) < 65536:
+        raise UsageError(f"--port {text!r} is no port", hint="expected NUMBER or NUMBER:PROTOCOL, such as 8000:http")
+    return int(number), protocol
+
+
+def parse_labels(texts: tuple[str, ...]) -> dict[str, str]:
+    """`k=v,k=v`, several times. UsageError where a pair has no `=`."""
+    pairs = [pair for text in texts for pair in text.split(",") if pair]
+    for pair in pairs:
+        if "=" not in pair:
+            raise UsageError(f"-l {pair!r} is no label", hint="expected KEY=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def pod_object(wish: Wish) -> dict[str, Any]:
+    labels = {"app": wish.name, **wish.labels}
+    if not wish.sidecar:
+        labels["sidecar.istio.io/inject"] = "false"
+    container: dict[str, Any] = {
+        "name": wish.name,
+        "command": list(wish.words),
+        "workingDir": wish.directory,
+        "securityContext": {"runAsUser": wish.uid, "runAsGroup": wish.gid},
+        "ports": [{"containerPort": number} for number, _ in wish.ports],
+        "volumeMounts": [{"name": "directory", "mountPath": wish.directory}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": wish.name, "namespace": wish.namespace, "labels": labels},
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [container],
+            "volumes": [{"name": "directory", "hostPath": {"path": wish.directory}}],
+        },
+    }
+
+
+def service_object(wish: Wish) -> dict[str, Any]:
+    """A Service whose ports are named so that the protocol is known."""
+    ports = [
+        {"name": f"{protocol}-{number}" if protocol else f"port-{number}", "port": number}
+        for number, protocol in wish.ports
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": wish.name, "namespace": wish.namespace, "labels": {"app": wish.name}},
+        "spec": {"selector": {"app": wish.name}, "ports": ports},
+    }
+
+
+def objects_of(wish: Wish) -> list[dict[str, Any]]:
+    return [pod_object(wish), *([service_object(wish)] if wish.ports else [])]
+
+
+def state_of(pod: Mapping[str, Any], container: str) -> Mapping[str, Any]:
+    """State of the command's container: one of `waiting`, `running`, `terminated`, or empty."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    state = next((each.get("state") or {} for each in statuses if each["name"] == container), {})
+    assert isinstance(state, dict)
+    return state
+
+
+class Run:
+    """One run: objects made, output carried, exit code found, objects removed."""
+
+    def __init__(self, client: Client, wish: Wish) -> None:
+        self._client = client
+        self._wish = wish
+
+    async def whole(self) -> int:
+        objects = objects_of(self._wish)
+        await self._client.transact(objects, mode="create")
+        try:
+            return await self._until_end()
+        finally:
+            async with asyncio.timeout(CLEAN_UP_DEADLINE_S):
+                await self._client.transact(objects, mode="delete", ignore_missing=True)
+
+    async def _until_end(self) -> int:
+        name, namespace = self._wish.name, self._wish.namespace
+        selection = Selection(namespace=namespace, fields=f"metadata.name={name}")
+        output: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as group:
+            async for event in self._client.watch(POD, selection):
+                if event.type == "DELETED":
+                    raise MeshgateError(f"the pod {name!r} was deleted while it ran")
+                state = state_of(event.object, name)
+                if output is None and ("running" in state or "terminated" in state):
+                    output = group.create_task(self._carry_output())
+                if "terminated" in state:
+                    break
+                self._complain(state)
+        return int(state["terminated"]["exitCode"])
+
+    def _complain(self, state: Mapping[str, Any]) -> None:
+        waiting = state.get("waiting") or {}
+        if waiting.get("reason") in HOPELESS:
+            raise MeshgateError(f"the command can't be started: {waiting.get('message') or waiting['reason']}")
+
+    async def _carry_output(self) -> None:
+        async for piece in self._client.logs(
+            self._wish.name, self._wish.namespace, self._wish.name, LogOptions(follow=True)
+        ):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+
+
+async def until_told_to_end(run: Run) -> int:
+    """Run; INT, TERM and HUP end it in order."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(run.whole())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return CODE_OF_INTERRUPT
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD [ARG]...")
+@click.option("-l", "--labels", multiple=True, metavar="K=V,...", help="labels of the pod besides app=NAME")
+@click.option("--port", "ports", multiple=True, metavar="NUMBER[:PROTOCOL]", help="a port of its Service (repeatable)")
+@click.option("--no-sidecar", is_flag=True, help="without a sidecar")
+@namespace_option
+@data_dir_option
+def command(
+    name: str,
+    words: tuple[str, ...],
+    labels: tuple[str, ...],
+    ports: tuple[str, ...],
+    no_sidecar: bool,
+    namespace: str,
+    data_dir: Path,
+) -> None:  # size: each option is one parameter
+    """Make a local process a pod (and a Service, if it has ports), in the foreground."""
+    wish = Wish(
+        name=name,
+        namespace=namespace,
+        labels=parse_labels(labels),
+        ports=tuple(parse_port(port) for port in ports),
+        sidecar=not no_sidecar,
+        words=words,
+        directory=str(Path.cwd()),
+        uid=os.getuid(),
+        gid=os.getgid(),
+    )
+
+    async def conversation(client: Client) -> int:
+        try:
+            return await until_told_to_end(Run(client, wish))
+        except BaseExceptionGroup as group:
+            raise first_of(group) from None
+
+    sys.exit(talk(data_dir, conversation))
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The fault that a group is about: ours before anything else."""
+    faults = list(group.exceptions)
+    flat = [first_of(each) if isinstance(each, BaseExceptionGroup) else each for each in faults]
+    return next((each for each in flat if isinstance(each, ApiError | MeshgateError)), flat[0])

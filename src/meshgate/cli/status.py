@@ -1,0 +1,91 @@
+"""`meshgate status`: what runs, whether every proxy has what was applied, and what is wrong with the objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from meshgate.cli.connection import data_dir_option, talk
+from meshgate.cli.printing import json_text, table_text, yaml_text
+from meshgate.client import Client
+from meshgate.host.capsule import find_holder
+
+TYPES = ("clusters", "endpoints", "listeners", "routes")
+RED, YELLOW = "red", "yellow"
+COLOURS = {"error": RED, "warning": YELLOW}
+
+
+def state_word(proxy: Mapping[str, Any], name: str, *, wide: bool) -> str:
+    """One type of one proxy: SYNCED, STALE, REFUSED; in the wide form with the number of resources."""
+    found = proxy["types"].get(name)
+    if found is None:
+        return "-"
+    word = str(found["state"]).upper()
+    return f"{word} ({found['resources']})" if wide else word
+
+
+def proxies_text(proxies: Sequence[Mapping[str, Any]], *, wide: bool) -> str:
+    rows = []
+    for proxy in proxies:
+        connected = "yes" if proxy["connected"] else "no"
+        row = [proxy["name"], proxy["role"] or "-", connected]
+        row += [state_word(proxy, name, wide=wide) for name in TYPES]
+        rows.append([*row, proxy.get("pid") or "-"] if wide else row)
+    columns = ["Name", "Type", "Connected", *TYPES, *(["PID"] if wide else [])]
+    return table_text(columns, rows) if rows else "no proxies\n"
+
+
+def problem_lines(problems: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Severity and text of each problem, errors first."""
+    order = {"error": 0, "warning": 1, "info": 2}
+    found = []
+    for problem in sorted(problems, key=lambda each: order.get(each["severity"], 3)):
+        place = f"{problem['position']}: " if problem.get("position") else ""
+        where = " ".join(part for part in (problem["ref"], problem["path"]) if part)
+        hint = f"; {problem['hint']}" if problem.get("hint") else ""
+        text = f"{place}{where}: {problem['text']}{hint} [{problem['code']}]"
+        found.append((str(problem["severity"]), text))
+    return found
+
+
+def host_view(told: Mapping[str, Any], data_dir: Path) -> dict[str, Any]:
+    """What the mesh tells, with the holder's process as this side of its PID namespace sees it."""
+    pid = find_holder(data_dir)
+    return {**told, "dataDir": str(data_dir), "holder": {"pid": pid}} if pid else {**told, "dataDir": str(data_dir)}
+
+
+@click.command("status")
+@click.option("-o", "--output", type=click.Choice(["json", "yaml", "wide"]), help="form of the output")
+@data_dir_option
+def command(output: str | None, data_dir: Path) -> None:
+    """What runs, what is applied, what is wrong."""
+
+    async def conversation(client: Client) -> Mapping[str, Any]:
+        return await client.status()
+
+    told = host_view(talk(data_dir, conversation), Path(os.path.realpath(data_dir)))
+    if output == "json":
+        click.echo(json_text(told), nl=False)
+    elif output == "yaml":
+        click.echo(yaml_text(told), nl=False)
+    else:
+        print_status(told, wide=output == "wide")
+
+
+def print_status(told: Mapping[str, Any], *, wide: bool) -> None:
+    click.echo(f"mesh: up, data in {told['dataDir']}")
+    for line in told.get("gateways") or []:
+        click.echo(f"  {line}")
+    click.echo()
+    click.echo(proxies_text(told["proxies"], wide=wide), nl=False)
+    for proxy in told["proxies"]:
+        for refused in proxy["refused"]:
+            click.secho(f"{proxy['name']} refused {refused['name']}: {refused['text']}", fg=RED)
+    lines = problem_lines(told["problems"])
+    click.echo(f"\nproblems: {len(lines) or 'none'}")
+    for severity, text in lines:
+        click.secho(f"  {severity}: {text}", fg=COLOURS.get(severity))
