@@ -8,25 +8,35 @@ from __future__ import annotations
 
 from meshgate.host.network.addresses import AddressPool
 from meshgate.host.network.capture import SIDECAR_GID, SIDECAR_MARK, CaptureSpec, parse_capture
+from meshgate.host.network.host_side import HostSide, Notice
+from meshgate.host.network.host_survey import mesh_id_of
 from meshgate.host.network.namespace import NetworkNamespace
 from meshgate.host.network.pod import PodIdentity, PodNet
 from meshgate.host.network.pod_network import FdKeeper, PodDns, PodNetwork
 from meshgate.host.network.ranges import Ranges, check_ranges, free_ranges, parse_ranges
+from meshgate.host.network.services import Endpoint, ServicePort, ServiceRules, ServiceTable
 
 __all__ = [
     "SIDECAR_GID",
     "SIDECAR_MARK",
     "AddressPool",
     "CaptureSpec",
+    "Endpoint",
     "FdKeeper",
+    "HostSide",
     "NetworkNamespace",
+    "Notice",
     "PodDns",
     "PodIdentity",
     "PodNet",
     "PodNetwork",
     "Ranges",
+    "ServicePort",
+    "ServiceRules",
+    "ServiceTable",
     "check_ranges",
     "free_ranges",
+    "mesh_id_of",
     "parse_capture",
     "parse_ranges",
 ]

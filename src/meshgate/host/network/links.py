@@ -88,8 +88,8 @@ class Links:
         self._socket.request(f'interface "{name}" up', _SET_LINK, 0, body)
 
     def set_alias(self, name: str, alias: str) -> None:
-        """Keep a text (at most 255 bytes) on an interface."""
-        body = _LINK.pack(0, 0, 0, 0, 0) + text(_IFLA_NAME, name) + attribute(_IFLA_ALIAS, alias.encode())
+        """Keep a text on an interface; what is beyond 255 bytes is cut off."""
+        body = _LINK.pack(0, 0, 0, 0, 0) + text(_IFLA_NAME, name) + attribute(_IFLA_ALIAS, alias.encode()[:255])
         self._socket.request(f'alias of interface "{name}"', _SET_LINK, 0, body)
 
     def remove(self, name: str) -> bool:

@@ -146,6 +146,11 @@ class NetlinkSocket:
         self.socket = sock
         self._sequence = 0
 
+    @classmethod
+    def of(cls, fd: int) -> NetlinkSocket:
+        """The one behind a kept descriptor, which it takes over."""
+        return cls(0, socket.socket(fileno=fd))
+
     def fileno(self) -> int:
         return self.socket.fileno()
 

@@ -93,6 +93,7 @@ class Element(NamedTuple):
 class ChainFacts(NamedTuple):
     """A chain as the kernel tells it."""
 
+    family: Literal["ip", "inet"]
     table: str
     name: str
     hook: int | None
@@ -231,7 +232,7 @@ class NftablesSocket:
         """All chains of IPv4 tables, and those of family `inet`, which see IPv4 too."""
         found = []
         for family in (_FAMILY_IPV4, _FAMILY_INET):
-            found += [_chain_facts(entry.body[4:]) for entry in self._dump("chains", _GET_CHAIN, family)]
+            found += [_chain_facts(family, entry.body[4:]) for entry in self._dump("chains", _GET_CHAIN, family)]
         return found
 
     def rules(self, table: str) -> list[tuple[str, bytes]]:
@@ -249,12 +250,14 @@ class NftablesSocket:
         return self._socket.dump(f"nftables {what}", _SUBSYSTEM << 8 | kind, head)
 
 
-def _chain_facts(data: bytes) -> ChainFacts:
+def _chain_facts(family: int, data: bytes) -> ChainFacts:
     known = attributes(data)
     hook = attributes(known[4]) if 4 in known else {}
     policy = struct.unpack(">I", known[5])[0] if 5 in known else 1
     number = struct.unpack(">I", hook[1])[0] if 1 in hook else None
-    return ChainFacts(text_of(known[1]), text_of(known[3]), number, policy == 0)
+    return ChainFacts(
+        "inet" if family == _FAMILY_INET else "ip", text_of(known[1]), text_of(known[3]), number, policy == 0
+    )
 
 
 def _element(element: Element) -> bytes:
