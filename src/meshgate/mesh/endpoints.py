@@ -135,8 +135,7 @@ class EndpointCollector:
             port=port,
             locality=workload.locality,
             labels=workload.labels,
-            # without identities no sidecar can accept mutual TLS, whatever the label says
-            tls_mode=mode if self._facts.identities else "",
+            tls_mode=mode,
             workload=workload_identifier(workload, self._facts.cluster_id),
         )
 

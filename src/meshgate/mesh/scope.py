@@ -6,7 +6,7 @@ Sidecar resources will narrow a scope; without them it is everything that is exp
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -27,6 +27,8 @@ class Scope:
         """All that are visible, in Istio's order; a host name may be there more than once."""
         self.by_host = merged_by_host(self.services)
         """One service for each host name."""
+        self.by_port = _by_port(self.by_host)
+        """By port number: the services that have the port, by host name."""
         self._rules = rules
         self._by_gateway = _by_gateway(world.virtual_services, namespace)
         self.wildcard_winner = _wildcard_winners(self.virtual_services_of(MESH), self.by_host)
@@ -65,6 +67,14 @@ def merged_by_host(services: Iterable[MeshService]) -> dict[str, MeshService]:
         elif _can_join(existing, service):
             found[service.hostname] = _joined(existing, service)
     return found
+
+
+def _by_port(services: Mapping[str, MeshService]) -> dict[int, dict[str, MeshService]]:
+    found: dict[int, dict[str, MeshService]] = defaultdict(dict)
+    for host, service in services.items():
+        for port in service.ports:
+            found[port.number][host] = service
+    return dict(found)
 
 
 def _can_join(one: MeshService, other: MeshService) -> bool:

@@ -54,7 +54,7 @@ class MeshEndpoint(Struct, frozen=True, kw_only=True, cache_hash=True, order=Tru
     """`region/zone/subzone`."""
     labels: Labels = ()
     tls_mode: str = ""
-    """`istio` where the workload's sidecar accepts mutual TLS."""
+    """`istio` where the workload's sidecar is labelled as accepting mutual TLS."""
     workload: str = ""
     """`name;namespace;canonical name;canonical revision;cluster`, for metadata."""
     network: str = ""

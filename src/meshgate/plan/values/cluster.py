@@ -116,6 +116,17 @@ class ServiceMetadata(Struct, frozen=True, kw_only=True, cache_hash=True):
     namespace: str
 
 
+class EndpointSelector(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Which of the mesh's endpoints an EDS cluster has: for `load_assignments`, not for the wire."""
+
+    hostname: str
+    namespace: str
+    port: int
+    """Of the service."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of the subset."""
+
+
 class ClusterPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     """One cluster. An EDS cluster's endpoints have its name."""
 
@@ -143,6 +154,8 @@ class ClusterPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     dynamic_forward_proxy: DynamicForwardProxySettings | None = None
     load_assignment: LoadAssignmentPlan | None = None
     """For STATIC (None: no endpoint) and DNS clusters; an EDS cluster's endpoints travel by themselves."""
+    endpoints: EndpointSelector | None = None
+    """Given for EDS; nothing to spell."""
     tls: UpstreamTls | None = None
     tls_choices: tuple[TlsChoice, ...] = ()
     """By the endpoint's mode; never together with `tls`."""

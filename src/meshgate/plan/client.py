@@ -1,0 +1,44 @@
+"""The proxy as one that sends: all of it on which its outbound part depends.
+
+Proxies with equal clients share that part, so it holds as little as possible: of the labels only those that some rule
+looks at, of the addresses only their families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from meshgate.api import Labels
+from meshgate.mesh import HeadlessAddresses, Scope
+from meshgate.plan.proxy import Proxy
+
+
+class Client(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """What decides the outbound part of a plan."""
+
+    role: Literal["sidecar", "router"]
+    namespace: str
+    labels: Labels = ()
+    has_ipv4: bool = True
+    has_ipv6: bool = False
+    dns_resolver: tuple[str, int] | None = None
+    own_address: str = ""
+    """Given where the proxy itself is behind a headless service: it needs no listener for itself."""
+
+
+def client_of(proxy: Proxy, scope: Scope, headless: Iterable[HeadlessAddresses]) -> Client:
+    """The client that a proxy is."""
+    first = proxy.addresses[0] if proxy.addresses else ""
+    has_ipv6 = any(":" in address for address in proxy.addresses)
+    return Client(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        labels=scope.relevant(proxy.labels),
+        has_ipv4=not has_ipv6 or any("." in address for address in proxy.addresses),
+        has_ipv6=has_ipv6,
+        dns_resolver=proxy.dns_resolver,
+        own_address=first if any(first in found.addresses for found in headless) else "",
+    )

@@ -1,0 +1,104 @@
+"""A gateway's listeners: one for each port (and address), and its double behind the edge Envoy.
+
+An HTTP port listens even without routes and answers 404; a TCP port that no rule is for does not listen at all.
+(istio:pilot/pkg/networking/core/gateway.go#BuildListeners)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from meshgate.api import L4MatchAttributes, MeshConfig
+from meshgate.mesh import BoundServer, BoundVirtualService, Scope, TcpRule, gateway_name, matches
+from meshgate.plan import names
+from meshgate.plan.access_logs import listener_access_logs
+from meshgate.plan.client import Client
+from meshgate.plan.gateway_servers import PortServers
+from meshgate.plan.http_managers import gateway_manager
+from meshgate.plan.outbound_chains import chain
+from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.tcp_filters import TcpFilters
+from meshgate.plan.values import (
+    FilterChainPlan,
+    ListenerFilter,
+    ListenerPlan,
+    PipeAddress,
+    ProxyProtocolFilter,
+    SocketAddress,
+    TcpProxyPlan,
+)
+
+
+def gateway_listener(
+    port_servers: PortServers, scope: Scope, client: Client, settings: OutboundSettings
+) -> ListenerPlan | None:
+    """The listener of a port; None if nothing would be done with a connection."""
+    address = port_servers.bind or (names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6)
+    name = names.listener(address, port_servers.port)
+    found = _chain(port_servers, name, scope, client, settings)
+    if found is None:
+        return None
+    return ListenerPlan(
+        name=name,
+        address=SocketAddress(address=address, port=port_servers.port),
+        filter_chains=(found,),
+        listener_filters=_proxy_protocol(settings.mesh),
+        direction="OUTBOUND",
+        max_connections_per_socket_event=1,
+        access_logs=listener_access_logs(settings.mesh),
+        origin=port_servers.servers[0].origin,
+    )
+
+
+def edge_listener(listener: ListenerPlan, port: int, socket: str) -> ListenerPlan:
+    """The same, on a Unix socket on which the edge Envoy delivers connections and says from whom they are."""
+    others = tuple(one for one in listener.listener_filters if not isinstance(one, ProxyProtocolFilter))
+    return msgspec.structs.replace(
+        listener,
+        name=names.edge_listener(port),
+        address=PipeAddress(path=names.edge_socket_path(socket, port)),
+        listener_filters=(ProxyProtocolFilter(), *others),
+    )
+
+
+def _proxy_protocol(mesh: MeshConfig) -> tuple[ListenerFilter, ...]:
+    topology = mesh.default_config.gateway_topology
+    return (ProxyProtocolFilter(),) if topology and topology.proxy_protocol is not None else ()
+
+
+def _chain(
+    port_servers: PortServers, listener: str, scope: Scope, client: Client, settings: OutboundSettings
+) -> FilterChainPlan | None:
+    if not port_servers.is_http:
+        filters = tcp_route(port_servers.servers[0], scope, client, settings)
+        return chain((filters,)) if filters else None
+    manager = gateway_manager(settings.mesh, names.outbound_stat_prefix(listener), port_servers.route_configuration)
+    return chain((manager,))
+
+
+def tcp_route(server: BoundServer, scope: Scope, client: Client, settings: OutboundSettings) -> TcpProxyPlan | None:
+    """Where the first TCP rule that is for a server sends its connections."""
+    assert server.server.port is not None, "servers without a port are not merged"
+    number = server.server.port.number
+    filters = TcpFilters(scope, client, settings)
+    for virtual_service, rule in _tcp_rules(server, scope):
+        given = rule.route.match
+        if not given or any(_is_for(match, number, server.gateway, virtual_service) for match in given):
+            return filters.to_destinations(rule.route.route, number, virtual_service.ref, rule.origin)
+    return None
+
+
+def _tcp_rules(server: BoundServer, scope: Scope) -> Iterator[tuple[BoundVirtualService, TcpRule]]:
+    """The rules of the VirtualServices that have a host in common with a server."""
+    for virtual_service in scope.virtual_services_of(server.gateway):
+        hosts = server.hosts_for(virtual_service.namespace)
+        if any(matches(one, other) for one in hosts for other in virtual_service.hosts):
+            for rule in virtual_service.tcp:
+                yield virtual_service, rule
+
+
+def _is_for(match: L4MatchAttributes, port: int, gateway: str, virtual_service: BoundVirtualService) -> bool:
+    gateways = [gateway_name(name, virtual_service.namespace) for name in match.gateways]
+    return match.port in (0, port) and (not gateways or gateway in gateways)

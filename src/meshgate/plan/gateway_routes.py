@@ -1,0 +1,122 @@
+"""The route configuration of a gateway's HTTP port: hosts that servers and VirtualServices have in common.
+
+The narrower of the two names becomes a virtual host. Several VirtualServices for one host are joined, oldest first;
+what takes everything goes behind the others. Without any virtual host everything is answered 404.
+(istio:pilot/pkg/networking/core/gateway.go#buildGatewayHTTPRouteConfig)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from meshgate.api import Ref
+from meshgate.mesh import BoundServer, BoundVirtualService, Scope, host_specificity
+from meshgate.plan import names
+from meshgate.plan.client import Client
+from meshgate.plan.destinations import destinations_of
+from meshgate.plan.gateway_servers import PortServers
+from meshgate.plan.http_routes import RouteContext, routes_of
+from meshgate.plan.memo import Memo
+from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.route_matches import catch_all_last
+from meshgate.plan.values import RouteConfigurationPlan, RoutePlan, VirtualHostPlan
+
+
+class _Host:
+    """A virtual host in the making."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        """Of the first server that has it; it is in the name."""
+        self.routes: list[RoutePlan] = []
+        self.redirects = False
+        self.sources: set[tuple[int, str, Ref]] = set()
+        """Port, gateway and VirtualService whose routes it has: two servers may have the host."""
+
+    def add(self, source: tuple[int, str, Ref], routes: tuple[RoutePlan, ...], *, redirects: bool) -> None:
+        """The routes of a VirtualService, once."""
+        if source not in self.sources:
+            self.sources.add(source)
+            self.routes += routes
+        self.redirects = self.redirects or redirects
+
+
+class GatewayRoutes:
+    """Makes the route configurations of one gateway proxy."""
+
+    def __init__(self, scope: Scope, client: Client, settings: OutboundSettings, memo: Memo) -> None:
+        self._scope = scope
+        self._client = client
+        self._settings = settings
+        self._memo = memo
+
+    def of_port(self, port_servers: PortServers) -> RouteConfigurationPlan:
+        """The configuration of all HTTP servers of a port."""
+        hosts: dict[str, _Host] = {}
+        for server in port_servers.servers:
+            self._add_server(server, hosts)
+        first = port_servers.servers[0]
+        found = tuple(sorted(self._joined(hosts), key=lambda host: host.name))
+        return RouteConfigurationPlan(
+            name=port_servers.route_configuration,
+            virtual_hosts=found or (_black_hole(_number(first)),),
+            origin=first.origin,
+        )
+
+    def _add_server(self, server: BoundServer, hosts: dict[str, _Host]) -> None:
+        number = _number(server)
+        redirects = bool(server.server.tls and server.server.tls.https_redirect)
+        for virtual_service in self._scope.virtual_services_of(server.gateway):
+            common = server.common_hosts(virtual_service.namespace, virtual_service.hosts)
+            routes = self._routes(virtual_service, server, number) if common else ()
+            source = (number, server.gateway, virtual_service.ref)
+            for name in common if routes else ():
+                hosts.setdefault(name, _Host(number)).add(source, routes, redirects=redirects)
+        if redirects:
+            for _, name in server.hosts:
+                hosts.setdefault(name, _Host(number)).redirects = True
+
+    def _routes(self, virtual_service: BoundVirtualService, server: BoundServer, number: int) -> tuple[RoutePlan, ...]:
+        domain = self._settings.config_domain
+        context = RouteContext(
+            namespace=self._client.namespace,
+            labels=self._client.labels,
+            gateways=frozenset({server.gateway}),
+            port=number,
+            is_tls=server.server.tls is not None,
+            domain=domain,
+            default_retry=self._settings.mesh.default_http_retry_policy,
+        )
+        found = destinations_of(virtual_service, self._scope, self._client, domain, called_port_only=False)
+        return self._memo.get(routes_of, virtual_service, context, found)
+
+    def _joined(self, hosts: dict[str, _Host]) -> Iterator[VirtualHostPlan]:
+        """Hosts with equal routes become one virtual host, named after the most specific of them."""
+        found: dict[tuple[tuple[RoutePlan, ...], bool], VirtualHostPlan] = {}
+        for name in sorted(hosts, key=host_specificity):
+            host = hosts[name]
+            key = (tuple(host.routes), host.redirects)
+            if key in found:
+                found[key] = msgspec.structs.replace(found[key], domains=(*found[key].domains, name))
+            else:
+                found[key] = VirtualHostPlan(
+                    name=names.virtual_host(name, host.port),
+                    domains=(name,),
+                    routes=catch_all_last(tuple(host.routes)),
+                    require_tls="ALL" if host.redirects else "NONE",
+                    origin=host.routes[0].origin if host.routes else None,
+                )
+        yield from found.values()
+
+
+def _number(server: BoundServer) -> int:
+    assert server.server.port is not None, "servers without a port are not merged"
+    return server.server.port.number
+
+
+def _black_hole(port: int) -> VirtualHostPlan:
+    return VirtualHostPlan(
+        name=names.virtual_host("blackhole", port), domains=("*",), include_request_attempt_count=False
+    )

@@ -1,0 +1,172 @@
+"""`virtualInbound`: where capture sends every incoming connection; chains for each port that the workload serves.
+
+Ports that belong to no service pass through. Nobody may call the listener's own port: that would loop. What TLS the
+chains terminate is decided in `identity.py`. (istio:pilot/pkg/networking/core/listener_inbound.go)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from meshgate.api import MeshConfig
+from meshgate.mesh import Facts, Protocol, ServiceTarget
+from meshgate.plan import names
+from meshgate.plan.access_logs import listener_access_logs
+from meshgate.plan.http_managers import inbound_manager
+from meshgate.plan.http_routes import NO_TIMEOUT
+from meshgate.plan.identity import InboundTls, inbound_tls
+from meshgate.plan.inspectors import inspectors_by_port
+from meshgate.plan.retries import inbound_retry_policy
+from meshgate.plan.tcp_filters import plain_tcp_proxy
+from meshgate.plan.values import (
+    FilterChainMatch,
+    FilterChainPlan,
+    ForwardAction,
+    ListenerPlan,
+    NetworkFilter,
+    OriginalDstFilter,
+    RouteConfigurationPlan,
+    RouteMatch,
+    RoutePlan,
+    SocketAddress,
+    VirtualHostPlan,
+    WeightedCluster,
+)
+
+
+class Shape(Struct, frozen=True, kw_only=True):
+    """One chain of a port: which bytes it takes, and whether it reads them as HTTP."""
+
+    http: bool
+    application_protocols: tuple[str, ...] = ()
+
+
+HTTP_ONLY = (Shape(http=True),)
+TCP_ONLY = (Shape(http=False),)
+SNIFFED = (Shape(http=True, application_protocols=names.PLAINTEXT_HTTP_ALPN), Shape(http=False))
+
+
+def shapes(tls: InboundTls, protocol: Protocol) -> tuple[Shape, ...]:
+    """The chains of a port, in Istio's order."""
+    assert tls is InboundTls.DISABLE, "the only mode without identities"
+    if protocol.is_sniffed:
+        return SNIFFED
+    return HTTP_ONLY if protocol.is_http else TCP_ONLY
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """What the chains of one port are called and where they lead."""
+
+    tcp_name: str
+    http_name: str
+    cluster: str
+    stat_prefix: str
+    virtual_host: str
+    operation: str
+    port: int | None = None
+    target: ServiceTarget | None = None
+
+
+def first_of_each_port(targets: Iterable[ServiceTarget]) -> tuple[ServiceTarget, ...]:
+    """Of several services behind one port of the workload the first, which is the oldest, decides its protocol."""
+    found: dict[int, ServiceTarget] = {}
+    for target in targets:
+        found.setdefault(target.target, target)
+    return tuple(found[port] for port in sorted(found))
+
+
+def virtual_inbound(mesh: MeshConfig, facts: Facts, address: str, targets: tuple[ServiceTarget, ...]) -> ListenerPlan:
+    """The listener. `address` is the wildcard address to listen on."""
+    tls = inbound_tls(facts)
+    chains = [_black_hole(mesh), *_chains(mesh, tls, Protocol.UNSUPPORTED, _passthrough())]
+    for target in first_of_each_port(targets):
+        chains += _chains(mesh, tls, target.port.protocol, _to_service(target))
+    return ListenerPlan(
+        name=names.VIRTUAL_INBOUND,
+        address=SocketAddress(address=address, port=mesh.proxy_inbound_listen_port),
+        filter_chains=tuple(chains),
+        listener_filters=(OriginalDstFilter(), *inspectors_by_port(chains)),
+        direction="INBOUND",
+        listener_filters_timeout=mesh.protocol_detection_timeout,
+        continue_on_listener_filters_timeout=True,
+        max_connections_per_socket_event=1,
+        access_logs=listener_access_logs(mesh),
+    )
+
+
+def _black_hole(mesh: MeshConfig) -> FilterChainPlan:
+    return FilterChainPlan(
+        name=names.VIRTUAL_INBOUND_BLACK_HOLE,
+        match=FilterChainMatch(destination_port=mesh.proxy_inbound_listen_port),
+        filters=(plain_tcp_proxy(mesh, names.BLACK_HOLE, logged=False),),
+    )
+
+
+def _passthrough() -> Delivery:
+    return Delivery(
+        tcp_name=names.VIRTUAL_INBOUND,
+        http_name=names.VIRTUAL_INBOUND_CATCH_ALL_HTTP,
+        cluster=names.INBOUND_PASSTHROUGH,
+        stat_prefix=f"{names.INBOUND_PASSTHROUGH}{names.END_OF_STAT_NAME}",
+        virtual_host=names.inbound_virtual_host(0),
+        operation=":0/*",
+    )
+
+
+def _to_service(target: ServiceTarget) -> Delivery:
+    name = names.listener(names.WILDCARD, target.target)
+    return Delivery(
+        tcp_name=name,
+        http_name=name,
+        cluster=names.inbound_cluster(target.target),
+        stat_prefix=names.inbound_stat_prefix(name),
+        virtual_host=names.inbound_virtual_host(target.port.number),
+        operation=f"{target.service.hostname}:{target.port.number}/*",
+        port=target.target,
+        target=target,
+    )
+
+
+def _chains(mesh: MeshConfig, tls: InboundTls, protocol: Protocol, delivery: Delivery) -> Iterator[FilterChainPlan]:
+    for shape in shapes(tls, protocol):
+        yield FilterChainPlan(
+            name=delivery.http_name if shape.http else delivery.tcp_name,
+            match=FilterChainMatch(
+                destination_port=delivery.port,
+                transport_protocol="raw_buffer",
+                application_protocols=shape.application_protocols,
+            ),
+            filters=(_filter(mesh, delivery, http=shape.http),),
+            origin=delivery.target.service.origin if delivery.target else None,
+        )
+
+
+def _filter(mesh: MeshConfig, delivery: Delivery, *, http: bool) -> NetworkFilter:
+    if not http:
+        return plain_tcp_proxy(mesh, delivery.cluster)
+    return inbound_manager(mesh, delivery.stat_prefix, _routes(mesh, delivery))
+
+
+def _routes(mesh: MeshConfig, delivery: Delivery) -> RouteConfigurationPlan:
+    """One route for everything: what comes in has been routed by the client's proxy already."""
+    route = RoutePlan(
+        name=names.DEFAULT_ROUTE,
+        match=RouteMatch(),
+        action=ForwardAction(
+            clusters=(WeightedCluster(cluster=delivery.cluster, weight=1),),
+            max_stream_duration=NO_TIMEOUT,
+            retry=inbound_retry_policy(mesh.default_inbound_http_retry_policy),
+        ),
+        operation=delivery.operation,
+    )
+    host = VirtualHostPlan(
+        name=delivery.virtual_host, domains=("*",), routes=(route,), include_request_attempt_count=False
+    )
+    return RouteConfigurationPlan(
+        name=delivery.cluster,
+        virtual_hosts=(host,),
+        ignore_port_in_host=False,
+        max_direct_response_body_size_bytes=None,
+    )

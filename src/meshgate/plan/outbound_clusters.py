@@ -1,0 +1,136 @@
+"""Clusters for services: one for each port, and one more for each subset of its DestinationRule.
+
+(istio:pilot/pkg/networking/core/cluster.go#buildOutboundClusters)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from meshgate.api import Labels, MeshConfig, Problem, is_subset
+from meshgate.mesh import BoundDestinationRule, MeshService, Port, Protocol, Resolving, warning
+from meshgate.plan import names
+from meshgate.plan.client import Client
+from meshgate.plan.dns import dns_settings
+from meshgate.plan.endpoints import localities
+from meshgate.plan.fixed_clusters import stat_name
+from meshgate.plan.identity import is_refused
+from meshgate.plan.load_balancing import balancing, circuit_breakers, connect_timeout, outlier_detection, tcp_keepalive
+from meshgate.plan.traffic_policies import EffectivePolicy, effective_policy
+from meshgate.plan.upstream_http import upstream_http
+from meshgate.plan.values import ClusterPlan, EndpointSelector, LoadAssignmentPlan, ServiceMetadata
+
+TLS_REFUSED = "MG0102"
+
+Made = tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]
+
+
+def service_clusters(
+    service: MeshService, port: Port, rule: BoundDestinationRule | None, client: Client, mesh: MeshConfig
+) -> Made:
+    """The clusters for one port of a service. MG0102 where a policy asks for TLS that can't be had."""
+    if port.protocol is Protocol.UDP or service.resolving is Resolving.ALIAS:
+        return (), ()
+    clusters: list[ClusterPlan] = []
+    problems: list[Problem] = []
+    for subset, labels in _subsets(rule):
+        policy = effective_policy(rule, subset, port.number)
+        base = _base(service, port, subset, labels, policy, mesh)
+        if rule is not None:
+            base = msgspec.structs.replace(base, config=names.config_path(rule.ref))
+        if is_refused(policy.tls):
+            problems += _refused(policy, service)
+            clusters.append(_without_endpoints(base))
+            continue
+        cluster = _shaped(base, service, port, labels, policy, client, mesh)
+        if cluster is not None:
+            clusters.append(cluster)
+    return tuple(clusters), tuple(dict.fromkeys(problems))
+
+
+def _subsets(rule: BoundDestinationRule | None) -> Iterator[tuple[str, Labels]]:
+    """The whole service, then the subsets."""
+    yield "", ()
+    for bound in rule.subsets if rule else ():
+        yield bound.subset.name, bound.subset.labels
+
+
+def _refused(policy: EffectivePolicy, service: MeshService) -> Iterator[Problem]:
+    assert policy.tls is not None
+    assert policy.tls_origin is not None
+    yield warning(
+        TLS_REFUSED,
+        policy.tls_origin,
+        f'TLS of mode "{policy.tls.mode.value}" towards "{service.hostname}" is not implemented yet, '
+        "so that connections are refused rather than opened in plaintext",
+        'leave "tls" out, or set mode "DISABLE", if plaintext is meant',
+    )
+
+
+def _base(
+    service: MeshService, port: Port, subset: str, labels: Labels, policy: EffectivePolicy, mesh: MeshConfig
+) -> ClusterPlan:
+    """What all kinds of clusters have in common, with a type to be replaced."""
+    name = names.outbound_cluster(port.number, subset, service.hostname)
+    pool = policy.connection_pool
+    return ClusterPlan(
+        name=name,
+        alt_stat_name=stat_name(name),
+        type="STATIC",
+        connect_timeout=connect_timeout(pool, mesh.connect_timeout),
+        circuit_breakers=circuit_breakers(pool),
+        outlier_detection=outlier_detection(policy.outlier_detection),
+        healthy_panic_threshold=policy.outlier_detection.min_health_percent if policy.outlier_detection else 0,
+        tcp_keepalive=tcp_keepalive(pool, mesh.tcp_keepalive),
+        proxy_protocol=policy.proxy_protocol.version.value if policy.proxy_protocol else "",
+        external=service.is_external,
+        services=(ServiceMetadata(host=service.hostname, name=service.name, namespace=service.namespace),),
+        subset=subset,
+        origin=service.origin,
+    )
+
+
+def _without_endpoints(base: ClusterPlan) -> ClusterPlan:
+    """HTTP is answered 503, other connections are closed."""
+    return msgspec.structs.replace(base, type="STATIC", lb_policy="ROUND_ROBIN")
+
+
+def _shaped(
+    base: ClusterPlan,
+    service: MeshService,
+    port: Port,
+    labels: Labels,
+    policy: EffectivePolicy,
+    client: Client,
+    mesh: MeshConfig,
+) -> ClusterPlan | None:
+    """The cluster with its kind of endpoints; None for a DNS service that has no name to resolve, as in Istio."""
+    chosen = balancing(policy.load_balancer)
+    http = upstream_http(port.protocol, policy, mesh, is_sidecar=client.role == "sidecar")
+    if _is_original_dst(service, client) or chosen.is_passthrough:
+        return msgspec.structs.replace(base, type="ORIGINAL_DST", lb_policy="CLUSTER_PROVIDED", http=http)
+    shaped = msgspec.structs.replace(
+        base, lb_policy=chosen.policy, hash_settings=chosen.hashing, slow_start=chosen.slow_start, http=http
+    )
+    if service.resolving not in (Resolving.DNS, Resolving.DNS_ROUND_ROBIN):
+        selector = EndpointSelector(
+            hostname=service.hostname, namespace=service.namespace, port=port.number, labels=labels
+        )
+        return msgspec.structs.replace(shaped, type="EDS", endpoints=selector)
+    found = [fixed.endpoint for fixed in service.fixed if fixed.port == port.number]
+    chosen_endpoints = [endpoint for endpoint in found if is_subset(labels, endpoint.labels)]
+    if not chosen_endpoints:
+        return None
+    return msgspec.structs.replace(
+        shaped,
+        type="STRICT_DNS" if service.resolving is Resolving.DNS else "LOGICAL_DNS",
+        dns=dns_settings(mesh, client),
+        load_assignment=LoadAssignmentPlan(cluster=base.name, localities=localities(chosen_endpoints)),
+    )
+
+
+def _is_original_dst(service: MeshService, client: Client) -> bool:
+    """A gateway has no original destination to pass connections through to."""
+    return service.resolving is Resolving.PASSTHROUGH and client.role == "sidecar"

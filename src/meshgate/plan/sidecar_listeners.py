@@ -1,0 +1,185 @@
+"""A sidecar's outbound listeners: `0.0.0.0_<port>` for what services share, `<address>_<port>` for what is one's own.
+
+Services are gone through in Istio's order; a chain whose match is already taken on a listener is left out. What no
+chain takes is let through or refused as the mesh says. (istio:pilot/pkg/networking/core/listener.go)
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from meshgate.api import Origin, OutboundMode, Problem
+from meshgate.mesh import (
+    HeadlessAddresses,
+    MeshService,
+    Port,
+    Protocol,
+    Resolving,
+    Scope,
+    is_address,
+    warning,
+)
+from meshgate.plan import names
+from meshgate.plan.access_logs import listener_access_logs
+from meshgate.plan.client import Client
+from meshgate.plan.inspectors import inspectors
+from meshgate.plan.outbound_chains import OutboundChains, Place
+from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.tcp_filters import plain_tcp_proxy
+from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, ListenerPlan, SocketAddress
+
+SHADOWED_LISTENER = "MG0103"
+
+
+def without_host_bits(match: FilterChainMatch | None) -> FilterChainMatch | None:
+    """The match as Envoy compares it: of a range only the network counts."""
+    if match is None or not match.prefix_ranges:
+        return match
+    networks = (
+        ipaddress.ip_network(f"{given.address}/{given.prefix_length}", strict=False) for given in match.prefix_ranges
+    )
+    ranges = (CidrRange(address=str(one.network_address), prefix_length=one.prefixlen) for one in networks)
+    return msgspec.structs.replace(match, prefix_ranges=tuple(ranges))
+
+
+class Entry:
+    """A listener in the making."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self.address = address
+        self.port = port
+        self.chains: dict[FilterChainMatch | None, FilterChainPlan] = {}
+        self.sniffed: dict[str, MeshService] = {}
+        """Services that have route configurations of their own here."""
+        self.shares_routes = False
+        """Whether it uses the route configuration of the port."""
+
+    def add(self, chain: FilterChainPlan) -> FilterChainPlan | None:
+        """Add a chain; gives the one that already has its match, if it is another."""
+        existing = self.chains.setdefault(without_host_bits(chain.match), chain)
+        return None if existing is chain or existing == chain else existing
+
+
+class OutboundListeners:
+    """Lays out the listeners of one client."""
+
+    def __init__(
+        self, scope: Scope, client: Client, settings: OutboundSettings, headless: Iterable[HeadlessAddresses]
+    ) -> None:
+        self._scope = scope
+        self._client = client
+        self._settings = settings
+        self._chains = OutboundChains(scope, client, settings)
+        self._headless = {(one.hostname, one.namespace, one.port): one.addresses for one in headless}
+        self._wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
+        self.entries: dict[tuple[str, int], Entry] = {}
+        self.problems: list[Problem] = []
+
+    def lay_out(self) -> None:
+        """Go through all services."""
+        for service in self._scope.services:
+            if service.resolving is Resolving.ALIAS:
+                continue
+            for place, port in enumerate(service.ports):
+                if port.protocol is Protocol.UDP:
+                    continue
+                if port.protocol.is_http:
+                    self._add_http(port)
+                else:
+                    self._add_tcp(service, port, place)
+
+    def listeners(self) -> Iterator[ListenerPlan]:
+        """The listeners that were laid out."""
+        for entry in self.entries.values():
+            yield self._listener(entry)
+
+    def _entry(self, address: str, port: int) -> Entry:
+        return self.entries.setdefault((address, port), Entry(address, port))
+
+    def _add_http(self, port: Port) -> None:
+        entry = self._entry(self._wildcard, port.number)
+        if not entry.shares_routes:
+            entry.shares_routes = True
+            entry.add(self._chains.http(names.listener(self._wildcard, port.number), str(port.number)))
+
+    def _add_tcp(self, service: MeshService, port: Port, place_in_service: int) -> None:
+        for place in self._places(service, port):
+            entry = self._entry(place.address, port.number)
+            for chain in self._chains.tcp(service, port, place):
+                existing = entry.add(chain)
+                if existing is not None:
+                    self._report(service, place_in_service, entry, existing)
+            if port.protocol.is_sniffed:
+                self._add_sniffed(service, port, entry)
+
+    def _add_sniffed(self, service: MeshService, port: Port, entry: Entry) -> None:
+        if entry.address == self._wildcard:
+            self._add_http(port)
+            return
+        name = names.virtual_host(service.hostname, port.number)
+        if entry.add(self._chains.http(names.listener(entry.address, port.number), name)) is None:
+            entry.sniffed[name] = service
+
+    def _places(self, service: MeshService, port: Port) -> Iterator[Place]:
+        """Where a port is listened on: at the service's addresses, else at those of its pods, else everywhere."""
+        if not service.addresses and service.resolving is Resolving.PASSTHROUGH:
+            addresses = self._headless.get((service.hostname, service.namespace, port.number), ())
+            for address in addresses:
+                if is_address(address) and address != self._client.own_address:
+                    yield Place(address=address)
+            # a plain ServiceEntry takes everything; a headless Service that has no pods yet takes nothing
+            if addresses or service.registry == "Kubernetes" or service.selector:
+                return
+        if not service.addresses:
+            yield Place(address=self._wildcard)
+        for address in service.addresses:
+            yield Place(address=address) if is_address(address) else Place(address=self._wildcard, cidr=address)
+
+    def _report(self, service: MeshService, port: int, entry: Entry, existing: FilterChainPlan) -> None:
+        owner = existing.origin.ref if existing.origin else "another service"
+        text = f'{owner} already has the connections to "{entry.address}:{entry.port}", so this port gets none of them'
+        origin = Origin(service.origin.ref, f"spec.ports[{port}]")
+        self.problems.append(warning(SHADOWED_LISTENER, origin, text, "give the service an address of its own"))
+
+    def _listener(self, entry: Entry) -> ListenerPlan:
+        chains = tuple(entry.chains.values())
+        takes_all = entry.chains.get(None)
+        default = None
+        if takes_all is None:
+            default = fall_through(self._settings)
+        elif len(chains) > 1:
+            chains = tuple(chain for chain in chains if chain is not takes_all)
+            default = takes_all
+        is_dual = entry.address == names.WILDCARD and self._client.has_ipv6
+        return ListenerPlan(
+            name=names.listener(entry.address, entry.port),
+            address=SocketAddress(address=entry.address, port=entry.port),
+            additional_addresses=(SocketAddress(address=names.WILDCARD_V6, port=entry.port),) if is_dual else (),
+            filter_chains=chains,
+            default_filter_chain=default,
+            listener_filters=inspectors(chains),
+            direction="OUTBOUND",
+            bind_to_port=False,
+            listener_filters_timeout=self._settings.mesh.protocol_detection_timeout,
+            continue_on_listener_filters_timeout=True,
+            access_logs=listener_access_logs(self._settings.mesh),
+            origin=next((chain.origin for chain in (*chains, default) if chain and chain.origin), None),
+        )
+
+
+def catch_all_cluster(settings: OutboundSettings) -> str:
+    """Where connections go that the mesh does not know."""
+    refused = settings.mesh.outbound_traffic_policy.mode is OutboundMode.REGISTRY_ONLY
+    return names.BLACK_HOLE if refused else names.PASSTHROUGH
+
+
+def fall_through(settings: OutboundSettings) -> FilterChainPlan:
+    """The chain of an outbound listener for all that its other chains do not take."""
+    return FilterChainPlan(
+        name=names.PASSTHROUGH_FILTER_CHAIN,
+        match=FilterChainMatch(),
+        filters=(plain_tcp_proxy(settings.mesh, catch_all_cluster(settings)),),
+    )
