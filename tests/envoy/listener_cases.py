@@ -352,7 +352,8 @@ LISTENERS = {
                 name="anywhere",
                 type="DYNAMIC_FORWARD_PROXY",
                 lb_policy="CLUSTER_PROVIDED",
-                dynamic_forward_proxy=DynamicForwardProxySettings(dns_cache="anywhere"),
+                # the filter does not know the resolver; Envoy would refuse two caches of one name that differ
+                dynamic_forward_proxy=DynamicForwardProxySettings(dns_cache="anywhere", resolver=at(53, "127.0.0.1")),
             ),
         ),
         listeners=(

@@ -14,11 +14,15 @@ from msgspec.structs import FieldInfo, replace
 from meshgate.api import Origin
 from meshgate.envoy import emit, emit_load_assignment
 from meshgate.plan import values
+from meshgate.plan.values import ClusterPlan, DynamicForwardProxySettings, EndpointSelector
 from tests.envoy.case import Case
 from tests.envoy.test_golden import CASES
 
-NOT_SPELLED = {"origin"}
-"""Told to the user with the resource; only a filter chain's is part of it."""
+NOT_SPELLED = {
+    (ClusterPlan, "endpoints"),  # which endpoints are its own, for `load_assignments`
+    (DynamicForwardProxySettings, "resolver"),  # in the bootstrap
+}
+"""Fields that are for others than Envoy; `origin` is another, told to the user with the resource."""
 
 Path = tuple[str | int, ...]
 
@@ -26,14 +30,16 @@ Path = tuple[str | int, ...]
 def _types() -> Iterator[type[Struct]]:
     for name in values.__all__:
         value = getattr(values, name)
-        if isinstance(value, type) and issubclass(value, Struct):
+        if isinstance(value, type) and issubclass(value, Struct) and value is not EndpointSelector:
             yield value
 
 
 def _fields(of: type[Struct]) -> list[FieldInfo]:
-    if of is Origin:
-        return []
-    return [field for field in msgspec.structs.fields(of) if field.name not in NOT_SPELLED]
+    return [
+        field
+        for field in msgspec.structs.fields(of)
+        if field.name != "origin" and of is not Origin and (of, field.name) not in NOT_SPELLED
+    ]
 
 
 def _structs(value: object, path: Path = ()) -> Iterator[tuple[Path, Struct]]:

@@ -32,12 +32,15 @@ def dns_resolver(server: SocketAddress | None, *, udp_max_queries: int = 0) -> v
 
 
 def dns_cache(settings: DynamicForwardProxySettings) -> v3.DnsCacheConfigDict:
-    """The cache that an HTTP filter and a cluster share: Envoy demands equal settings under one name."""
+    """The cache that an HTTP filter and a cluster share: Envoy demands equal settings under one name.
+
+    The resolver is not written: it is the proxy's own, which the bootstrap names as the default, and the filter's plan
+    does not have it.
+    """
     return {
         "name": settings.dns_cache,
         "dns_lookup_family": "V4_ONLY",
         "max_hosts": {"value": settings.max_hosts},
-        "typed_dns_resolver_config": dns_resolver(settings.resolver),
     }
 
 
