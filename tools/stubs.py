@@ -46,6 +46,8 @@ from google.protobuf.internal.well_known_types import (
     Timestamp as _TimestampMixin,
 )
 from google.protobuf.message import Message as _Message
+
+_Plain: _TypeAlias = str | float | bool | _Mapping[str, _Plain] | _Iterable[_Plain] | None
 '''
 
 MIXINS = {
@@ -57,6 +59,9 @@ MIXINS = {
 }
 ALSO = {"google.protobuf.Duration": "_timedelta", "google.protobuf.Timestamp": "_datetime"}
 """What protobuf takes for a field of these types beside messages and mappings."""
+
+FREE_FORM = {"google.protobuf.Struct": "_Mapping[str, _Plain]", "google.protobuf.ListValue": "_Iterable[_Plain]"}
+"""A field of these types takes its content; only as values of a map they take the message's fields."""
 
 SCALARS = {
     FieldDescriptor.CPPTYPE_BOOL: "bool",
@@ -178,6 +183,8 @@ def element(field: FieldDescriptor) -> str:
 
 
 def accepted_element(field: FieldDescriptor) -> str:
+    if field.message_type is not None and field.message_type.full_name in FREE_FORM and not in_map(field):
+        return f"{alias(field.message_type)} | {FREE_FORM[field.message_type.full_name]}"
     if field.message_type is not None:
         also = ALSO.get(field.message_type.full_name)
         return " | ".join(filter(None, (alias(field.message_type), dict_name(field.message_type), also)))
@@ -200,6 +207,10 @@ def read_type(field: FieldDescriptor) -> str:
     if not is_repeated(field):
         return element(field)
     return f"{'_Messages' if field.message_type is not None else '_Scalars'}[{element(field)}]"
+
+
+def in_map(field: FieldDescriptor) -> bool:
+    return field.containing_type is not None and is_map_entry(field.containing_type)
 
 
 def accepted_type(field: FieldDescriptor) -> str:

@@ -35,6 +35,7 @@ def test_spelling(name: str, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--update-golden"):
         file.write_text(yaml.safe_dump(spelled, sort_keys=False, width=120))
     assert spelled == yaml.safe_load(file.read_text())
+    assert "string_value" not in file.read_text(), "a message's fields where its content belongs"
 
 
 def test_no_golden_file_is_left_over() -> None:

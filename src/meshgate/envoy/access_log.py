@@ -27,9 +27,8 @@ def _format(plan: TextFormat | JsonFormat) -> v3.SubstitutionFormatStringDict:
             return {"text_format_source": {"inline_string": plan.text}, "formatters": _formatters(plan.text)}
         case JsonFormat():
             # Envoy writes the keys sorted; protobuf's maps have no order
-            fields: dict[str, v3.ValueDict] = {key: {"string_value": value} for key, value in plan.fields}
             operators = " ".join(value for _, value in plan.fields)
-            return {"json_format": {"fields": fields}, "formatters": _formatters(operators)}
+            return {"json_format": dict(plan.fields), "formatters": _formatters(operators)}
         case _:
             assert_never(plan)
 

@@ -3,6 +3,9 @@
 The path is that of the object in Kubernetes' API with the kind in kebab case instead of the plural, such as
 `/apis/networking.istio.io/v1/namespaces/shop/virtual-service/web`
 (istio:pilot/pkg/networking/util#BuildConfigInfoMetadata).
+
+Mind how protobuf takes mappings: a field of type `Struct` takes the content itself (`{"host": "web"}`), the values of
+a map of `Struct`s take the message (`{"fields": {"host": {"string_value": "web"}}}`).
 """
 
 from __future__ import annotations
@@ -57,15 +60,7 @@ def endpoint_metadata(plan: EndpointPlan) -> v3.MetadataDict | None:
 
 
 def _service(service: ServiceMetadata) -> v3.ValueDict:
-    return {
-        "struct_value": {
-            "fields": {
-                "host": {"string_value": service.host},
-                "name": {"string_value": service.name},
-                "namespace": {"string_value": service.namespace},
-            }
-        }
-    }
+    return {"struct_value": {"host": service.host, "name": service.name, "namespace": service.namespace}}
 
 
 def _istio(fields: Mapping[str, v3.ValueDict]) -> v3.MetadataDict:

@@ -59,8 +59,11 @@ def fill_connection(spelled: v3.ClusterDict, plan: ClusterPlan, memo: Memo) -> N
 
 
 def _choice(choice: TlsChoice, proxy_protocol: str) -> v3.Cluster_TransportSocketMatchDict:
-    match: v3.StructDict = {"fields": {"tlsMode": {"string_value": choice.tls_mode}} if choice.tls_mode else {}}
-    return {"name": choice.name, "match": match, "transport_socket": _transport(choice.tls, proxy_protocol)}
+    return {
+        "name": choice.name,
+        "match": {"tlsMode": choice.tls_mode} if choice.tls_mode else {},
+        "transport_socket": _transport(choice.tls, proxy_protocol),
+    }
 
 
 def _transport(tls: UpstreamTls | None, proxy_protocol: str) -> v3.TransportSocketDict:
