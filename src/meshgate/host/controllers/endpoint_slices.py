@@ -1,0 +1,166 @@
+"""EndpointSlices: which pods serve a Service with a selector, at which ports, and whether they are ready.
+
+Kubernetes' rules (`kubernetes:staging/src/k8s.io/endpointslice`): a pod with an address that has not ended is an
+endpoint; it is ready if its condition Ready is true and it is not being deleted, or always with
+`publishNotReadyAddresses`. A target port by name may be another number in another pod, so there is one slice for each
+set of numbers. A Service without a selector has the Endpoints or slices that its user gives it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from meshgate.host.controllers.view import (
+    Controller,
+    Settings,
+    View,
+    is_going,
+    matches,
+    owner_reference,
+    ref,
+    short_hash,
+)
+from meshgate.store.core import Create, Delete, Modify, Raw, Write, meta
+
+SERVICE_NAME = "kubernetes.io/service-name"
+MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+MANAGER = "endpointslice-controller.k8s.io"
+
+_Ports = tuple[tuple[str, str, int, str], ...]
+"""Name, protocol, number, appProtocol."""
+
+
+def desired(view: View, _settings: Settings, _now: str) -> Iterable[Write]:
+    pods: defaultdict[str, list[Raw]] = defaultdict(list)
+    for pod in view.list("Pod"):
+        if _address(pod) and _phase(pod) not in ("Succeeded", "Failed"):
+            pods[meta(pod)["namespace"]].append(pod)
+    existing: defaultdict[tuple[str, str], dict[str, Raw]] = defaultdict(dict)
+    for piece in view.list("EndpointSlice"):
+        labels = meta(piece).get("labels") or {}
+        if labels.get(MANAGED_BY) == MANAGER and not is_going(piece):
+            existing[meta(piece)["namespace"], labels.get(SERVICE_NAME, "")][meta(piece)["name"]] = piece
+    for service in view.list("Service"):
+        key = (meta(service)["namespace"], meta(service)["name"])
+        wanted = _slices(service, pods[key[0]])
+        yield from _writes(wanted, existing.pop(key, {}))
+    for leftover in existing.values():
+        yield from _writes((), leftover)
+
+
+def _writes(wanted: Iterable[Raw], existing: Mapping[str, Raw]) -> Iterator[Write]:
+    left = dict(existing)
+    for piece in wanted:
+        old = left.pop(meta(piece)["name"], None)
+        if old is None:
+            yield Create(raw=piece)
+        elif old.get("endpoints") != piece["endpoints"] or old.get("ports") != piece["ports"]:
+            yield Modify(ref=ref(old), change=_with_content(piece))
+    for old in left.values():
+        yield Delete(ref=ref(old), missing_ok=True)
+
+
+def _with_content(piece: Raw) -> Any:
+    return lambda old: {**old, "endpoints": piece["endpoints"], "ports": piece["ports"]}
+
+
+def _slices(service: Raw, pods: Sequence[Raw]) -> list[Raw]:
+    spec = service.get("spec") or {}
+    if is_going(service) or spec.get("type") == "ExternalName" or not spec.get("selector"):
+        return []
+    by_ports: defaultdict[_Ports, list[Raw]] = defaultdict(list)
+    for pod in pods:
+        if matches(spec["selector"], pod):
+            by_ports[_ports(spec.get("ports") or (), pod)].append(pod)
+    publish_all = bool(spec.get("publishNotReadyAddresses"))
+    return [_slice(service, ports, found, publish_all) for ports, found in sorted(by_ports.items())]
+
+
+def _slice(service: Raw, ports: _Ports, pods: Sequence[Raw], publish_all: bool) -> Raw:
+    name, namespace = meta(service)["name"], meta(service)["namespace"]
+    endpoints = [_endpoint(pod, publish_all) for pod in pods]
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{name}-{short_hash([name, namespace, ports], 5)}",
+            "namespace": namespace,
+            "labels": {SERVICE_NAME: name, MANAGED_BY: MANAGER},
+            "ownerReferences": [owner_reference(service)],
+        },
+        "addressType": "IPv4",
+        "endpoints": sorted(endpoints, key=lambda endpoint: str(endpoint["addresses"])),
+        "ports": [
+            {"name": name, "protocol": protocol, "port": number} | ({"appProtocol": app} if app else {})
+            for name, protocol, number, app in ports
+        ],
+    }
+
+
+def _endpoint(pod: Raw, publish_all: bool) -> dict[str, Any]:
+    terminating = is_going(pod)
+    serving = is_ready(pod)
+    metadata = meta(pod)
+    node = (pod.get("spec") or {}).get("nodeName")
+    return {
+        "addresses": [_address(pod)],
+        "conditions": {
+            "ready": publish_all or (serving and not terminating),
+            "serving": serving,
+            "terminating": terminating,
+        },
+        "targetRef": {
+            "kind": "Pod",
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+        },
+        **({"nodeName": node} if node else {}),
+        **_hostname(pod),
+    }
+
+
+def _hostname(pod: Raw) -> dict[str, str]:
+    spec = pod.get("spec") or {}
+    return {"hostname": spec["hostname"]} if spec.get("hostname") and spec.get("subdomain") else {}
+
+
+def _ports(service_ports: Iterable[Mapping[str, Any]], pod: Raw) -> _Ports:
+    found = []
+    for port in service_ports:
+        number = _number(port, pod)
+        if number:
+            found.append((port.get("name", ""), port.get("protocol", "TCP"), number, port.get("appProtocol", "")))
+    return tuple(found)
+
+
+def _number(port: Mapping[str, Any], pod: Raw) -> int:
+    target = port.get("targetPort") or port.get("port", 0)
+    if isinstance(target, int):
+        return target
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        for given in container.get("ports") or ():
+            if given.get("name") == target and given.get("protocol", "TCP") == port.get("protocol", "TCP"):
+                return int(given["containerPort"])
+    return 0
+
+
+def is_ready(pod: Raw) -> bool:
+    """The pod's condition Ready is true."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def _address(pod: Raw) -> str:
+    return str((pod.get("status") or {}).get("podIP") or "")
+
+
+def _phase(pod: Raw) -> str:
+    return str((pod.get("status") or {}).get("phase") or "")
+
+
+ENDPOINT_SLICES = Controller(
+    name="endpoint slices", reads=frozenset({"Service", "Pod", "EndpointSlice"}), desired=desired
+)
