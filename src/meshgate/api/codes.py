@@ -22,12 +22,23 @@ BAD_METADATA: Final = "MG0010"
 WITHOUT_EFFECT: Final = "MG0011"
 NO_COMMAND: Final = "MG0012"
 SCHEMA: Final = "MG0013"
+TLS_SERVER_LEFT_OUT: Final = "MG0101"
+TLS_FAILS_CLOSED: Final = "MG0102"
+SHADOWED_LISTENER: Final = "MG0103"
+HOST_TAKEN: Final = "MG0104"
+NO_WEIGHT: Final = "MG0105"
+NO_RULE: Final = "MG0106"
 REFUSED_BY_PROXY: Final = "MG0201"
 
 MISSING_REFERENCE: Final = "IST0101"
 INVALID: Final = "IST0106"
 RESERVED_USER: Final = "IST0144"
 DOUBTFUL: Final = "IST0133"
+CONFLICTING_MESH_HOSTS: Final = "IST0109"
+PORT_NEEDED: Final = "IST0112"
+HOST_NOT_IN_GATEWAY: Final = "IST0132"
+CONFLICTING_GATEWAYS: Final = "IST0145"
+PORT_NOT_IN_SERVICE: Final = "IST0162"
 
 CODES: Final[dict[str, str]] = {
     BROKEN_YAML: "the text is not YAML",
@@ -43,10 +54,21 @@ CODES: Final[dict[str, str]] = {
     WITHOUT_EFFECT: "a setting that is accepted but has no effect here",
     NO_COMMAND: "a container that has neither a command nor an image",
     SCHEMA: "what istiod would accept, but the schema of Istio's resources in a cluster refuses",
+    TLS_SERVER_LEFT_OUT: "a gateway's server needs TLS, which is not implemented yet; its neighbours serve",
+    TLS_FAILS_CLOSED: "a DestinationRule asks for TLS, which is not implemented yet; connections are refused",
+    SHADOWED_LISTENER: "another service already has the connections to this address and port",
+    HOST_TAKEN: "another service already has this host name, so this one does not serve it",
+    NO_WEIGHT: "all destinations of a rule have weight 0; requests are answered 503",
+    NO_RULE: "a TCP server of a gateway for which there is no rule; its port does not listen",
     REFUSED_BY_PROXY: "Envoy refused a resource that was made from this object; the last good one keeps serving",
     MISSING_REFERENCE: "an object refers to another one that is not there",
     INVALID: "a value that Istio's or Kubernetes' validation refuses",
     RESERVED_USER: "a container asks for user or group 1337, which belongs to the sidecar",
+    CONFLICTING_MESH_HOSTS: "two VirtualServices of the mesh have one host; sidecars use the older one only",
+    PORT_NEEDED: "a destination names no port, and its service has several",
+    HOST_NOT_IN_GATEWAY: "a VirtualService has a host that its gateways do not take",
+    CONFLICTING_GATEWAYS: "two servers on one port of a gateway that can't be joined; the older one serves",
+    PORT_NOT_IN_SERVICE: "a gateway's server has a port that the gateway's Service does not have",
     DOUBTFUL: "Istio's validation warns about this",
 }
 """What each code says, in one line."""

@@ -26,7 +26,7 @@ from meshgate.mesh.facts import Facts
 from meshgate.mesh.kubernetes_services import service_hostname
 from meshgate.mesh.protocol import Protocol
 from meshgate.mesh.service import MeshEndpoint, MeshService, Port, Resolving
-from meshgate.mesh.service_entries import entry_endpoint
+from meshgate.mesh.service_entries import entry_endpoint, listed_workload
 from meshgate.mesh.workloads import TLS_MODE_LABEL, Workload, workload_identifier
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
@@ -98,10 +98,9 @@ class EndpointCollector:
             if service.resolving not in (Resolving.ENDPOINTS, Resolving.PASSTHROUGH):
                 continue
             for port in service.ports:
-                for entry in resource.spec.endpoints:
-                    self._put(
-                        service.hostname, service.namespace, port, entry_endpoint(entry, port, resource, self._facts)
-                    )
+                for place, entry in enumerate(resource.spec.endpoints):
+                    endpoint = entry_endpoint(entry, port, listed_workload(resource, place, self._facts))
+                    self._put(service.hostname, service.namespace, port, endpoint)
                 if resource.spec.workload_selector is not None:
                     self._add_selected(service, port)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from meshgate.api import Destination, Origin, Problem, is_subset
+from meshgate.api import Destination, Origin, Problem, codes, is_subset
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.host import HostIndex, full_name, is_wildcard, matches
@@ -17,23 +17,19 @@ from meshgate.mesh.problems import at, missing_reference, warning
 from meshgate.mesh.scope import merged_by_host
 from meshgate.mesh.service import MeshService, Resolving
 from meshgate.mesh.snapshot import World
-from meshgate.mesh.virtual_services import MESH, BoundVirtualService
+from meshgate.mesh.virtual_services import MESH, BoundVirtualService, HttpRule
 from meshgate.mesh.workloads import Workload
-
-VIRTUAL_SERVICE_HOST_NOT_IN_GATEWAY = "IST0132"
-CONFLICTING_MESH_HOSTS = "IST0109"
-PORT_NEEDED = "IST0112"
-NO_WEIGHT = "MG0105"
 
 
 def broken_references(world: World, workloads: Iterable[Workload]) -> tuple[Problem, ...]:
-    """All names that lead nowhere: IST0101, IST0109, IST0112, IST0132, MG0105."""
+    """All names that lead nowhere: IST0101, IST0109, IST0112, IST0132, MG0104, MG0105."""
     known = _Known(world)
     problems: list[Problem] = []
     for virtual_service in world.virtual_services:
         problems.extend(_gateway_problems(virtual_service, known))
         problems.extend(_destination_problems(virtual_service, known))
     problems.extend(_shared_mesh_hosts(world.virtual_services))
+    problems.extend(_taken_hosts(world.services, known))
     problems.extend(_unselecting_gateways(world.gateways, tuple(workloads)))
     problems.extend(_ruleless_hosts(world.destination_rules, known))
     return tuple(problems)
@@ -101,7 +97,7 @@ def _host_not_taken(
         for owner, given in server.hosts
     )
     return warning(
-        VIRTUAL_SERVICE_HOST_NOT_IN_GATEWAY,
+        codes.HOST_NOT_IN_GATEWAY,
         Origin(virtual_service.ref, f"spec.hosts[{place}]"),
         f'Gateway {names} does not take host "{host}"{why}',
         f"its hosts: {', '.join(taken)}",
@@ -109,33 +105,55 @@ def _host_not_taken(
 
 
 def _destination_problems(virtual_service: BoundVirtualService, known: _Known) -> Iterator[Problem]:
+    caller = _Caller(virtual_service, known)
     for http in virtual_service.http:
-        for place, one in enumerate(http.route.route):
-            yield from _check(one.destination, at(http.origin, f"route[{place}].destination"), http.namespace, known)
-        if http.route.mirror is not None:
-            yield from _check(http.route.mirror, at(http.origin, "mirror"), http.namespace, known)
-        for place, mirror in enumerate(http.route.mirrors):
-            origin = at(http.origin, f"mirrors[{place}].destination")
-            yield from _check(mirror.destination, origin, http.namespace, known)
+        for destination, origin in _http_destinations(http):
+            yield from _check(destination, origin, http.namespace, caller, known)
         yield from _weights(http.origin, [one.weight for one in http.route.route])
     l4_rules = [(rule.origin, rule.route.route) for rule in virtual_service.tcp]
     l4_rules += [(rule.origin, rule.route.route) for rule in virtual_service.tls]
     for rule_origin, targets in l4_rules:
         for place, target in enumerate(targets):
-            origin = at(rule_origin, f"route[{place}].destination")
-            yield from _check(target.destination, origin, virtual_service.namespace, known)
+            if target.destination is not None:
+                origin = at(rule_origin, f"route[{place}].destination")
+                yield from _check(target.destination, origin, virtual_service.namespace, caller, known)
         yield from _weights(rule_origin, [target.weight for target in targets])
+
+
+class _Caller:
+    """Which ports are called by those whose requests a VirtualService routes."""
+
+    def __init__(self, virtual_service: BoundVirtualService, known: _Known) -> None:
+        self.is_gateway = any(gateway != MESH for gateway in virtual_service.gateways)
+        in_mesh = MESH in virtual_service.gateways
+        services = [known.services.get(host) for host in virtual_service.hosts if in_mesh]
+        self.mesh_ports = sorted(
+            {port.number for service in services if service for port in service.ports if port.protocol.is_http}
+        )
+
+
+def _http_destinations(rule: HttpRule) -> Iterator[tuple[Destination, Origin]]:
+    for place, one in enumerate(rule.route.route):
+        if one.destination is not None:
+            yield one.destination, at(rule.origin, f"route[{place}].destination")
+    if rule.route.mirror is not None:
+        yield rule.route.mirror, at(rule.origin, "mirror")
+    for place, mirror in enumerate(rule.route.mirrors):
+        if mirror.destination is not None:
+            yield mirror.destination, at(rule.origin, f"mirrors[{place}].destination")
 
 
 def _weights(origin: Origin, weights: list[int]) -> Iterator[Problem]:
     if len(weights) > 1 and not any(weights):
-        yield warning(NO_WEIGHT, at(origin, "route"), "all weights are 0, so no destination gets anything: answers 503")
+        yield warning(
+            codes.NO_WEIGHT, at(origin, "route"), "all weights are 0, so no destination gets anything: answers 503"
+        )
 
 
-def _check(destination: Destination | None, origin: Origin, namespace: str, known: _Known) -> Iterator[Problem]:
+def _check(
+    destination: Destination, origin: Origin, namespace: str, caller: _Caller, known: _Known
+) -> Iterator[Problem]:
     """A destination's host, port and subset."""
-    if destination is None:
-        return
     host = full_name(destination.host, namespace, known.domain).lower()
     service = known.services.get(host) or known.wildcard_services.most_specific(host)
     if service is not None and service.resolving is Resolving.ALIAS:
@@ -143,21 +161,41 @@ def _check(destination: Destination | None, origin: Origin, namespace: str, know
     if service is None:
         yield missing_reference(at(origin, "host"), f'no service "{host}"', known.nearest_service.hint(host))
         return
-    if destination.port and service.port_numbered(destination.port) is None:
-        ports = ", ".join(str(port.number) for port in service.ports)
-        yield missing_reference(
-            at(origin, "port"), f'service "{host}" has no port {destination.port}', f"ports: {ports}"
-        )
-    if not destination.port and len(service.ports) > 1:
-        text = f'service "{host}" has more than one port, so the port that was called is taken'
-        yield warning(PORT_NEEDED, at(origin, "port"), text, "name one: port: {number: ...}")
-    if destination.subset and destination.subset not in (known.subsets.most_specific(host) or ()):
-        names = known.subsets.most_specific(host) or set()
-        yield missing_reference(
-            at(origin, "subset"),
-            f'no DestinationRule gives host "{host}" a subset "{destination.subset}"',
-            Nearest(names).hint(destination.subset),
-        )
+    yield from _port_problems(destination, origin, service, caller)
+    names = known.subsets.most_specific(host) or set()
+    if destination.subset and destination.subset not in names:
+        text = f'no DestinationRule gives host "{host}" a subset "{destination.subset}"'
+        yield missing_reference(at(origin, "subset"), text, Nearest(names).hint(destination.subset))
+
+
+def _port_problems(
+    destination: Destination, origin: Origin, service: MeshService, caller: _Caller
+) -> Iterator[Problem]:
+    """A port that the service does not have: the one named, or the one called, which sidecars take if none is named."""
+    origin = at(origin, "port")
+    ports = ", ".join(str(port.number) for port in service.ports)
+    if destination.port:
+        if service.port_numbered(destination.port) is None:
+            text = f'service "{service.hostname}" has no port {destination.port}'
+            yield missing_reference(origin, text, f"ports: {ports}")
+        return
+    for called in caller.mesh_ports:
+        if service.port_numbered(called) is None:
+            text = f'service "{service.hostname}" has no port {called}, which sidecars take when it is called'
+            yield missing_reference(origin, text, f"name a port; ports: {ports}")
+    if caller.is_gateway and len(service.ports) > 1:
+        text = f'service "{service.hostname}" has several ports, so the number of the gateway\'s server is taken'
+        yield warning(codes.PORT_NEEDED, origin, text, f"name a port; ports: {ports}")
+
+
+def _taken_hosts(services: Iterable[MeshService], known: _Known) -> Iterator[Problem]:
+    """Services that don't get their host name, because an older one (or one of Kubernetes) has it."""
+    for service in services:
+        owner = known.services[service.hostname]
+        lost = [port.number for port in service.ports if owner.port_numbered(port.number) is None]
+        if lost and owner.origin != service.origin and set(owner.export) & set(service.export):
+            text = f'{owner.origin.ref} already has host "{service.hostname}", so ports {lost} are not served'
+            yield warning(codes.HOST_TAKEN, service.origin, text, "join the two, or choose another host")
 
 
 def _shared_mesh_hosts(virtual_services: Iterable[BoundVirtualService]) -> Iterator[Problem]:
@@ -171,7 +209,7 @@ def _shared_mesh_hosts(virtual_services: Iterable[BoundVirtualService]) -> Itera
             shared = set(owner.export) & set(virtual_service.export)
             if owner is not virtual_service and shared:
                 yield warning(
-                    CONFLICTING_MESH_HOSTS,
+                    codes.CONFLICTING_MESH_HOSTS,
                     Origin(virtual_service.ref, f"spec.hosts[{place}]"),
                     f'{owner.ref} has host "{host}", too, and is older: sidecars use that one alone',
                     "join the two, or give one of them gateways",

@@ -17,7 +17,7 @@ from meshgate.api import (
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.host import is_address, is_wildcard
 from meshgate.mesh.protocol import parse_protocol
-from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
+from meshgate.mesh.service import SERVICE_LABELS, FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.visibility import Export, resolve_export
 
 RESOLVING = {
@@ -39,9 +39,9 @@ def service_entry_services(
     resolving = RESOLVING[spec.resolution]
     return tuple(
         MeshService(
-            hostname=host,
+            hostname=host.lower(),
             namespace=meta.namespace,
-            name=host,
+            name=host.lower(),
             ports=tuple(_port(port) for port in spec.ports),
             resolving=resolving,
             registry="External",
@@ -50,6 +50,7 @@ def service_entry_services(
             is_external=spec.location is Location.MESH_EXTERNAL,
             export=resolve_export(spec.export_to, meta.namespace, default_export),
             creation=meta.creation,
+            labels=tuple(pair for pair in meta.labels if pair[0] in SERVICE_LABELS),
             selector=spec.workload_selector.labels if spec.workload_selector else (),
             fixed=_fixed_endpoints(resource, host, facts) if resolving in RESOLVED_BY_NAME else (),
         )
@@ -96,21 +97,25 @@ def entry_port(entry: WorkloadEntry, port: Port) -> int:
     return port.target if isinstance(port.target, int) and port.target else port.number
 
 
-def entry_endpoint(entry: WorkloadEntry, port: Port, resource: Resource[ServiceEntry], facts: Facts) -> MeshEndpoint:
-    """An endpoint that a ServiceEntry lists. (A Unix socket has no port.)"""
+def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str) -> MeshEndpoint:
+    """An endpoint that a ServiceEntry lists, with its workload's identifier. (A Unix socket has no port.)"""
     return MeshEndpoint(
         address=entry.address,
         port=0 if entry.address.startswith("unix://") else entry_port(entry, port),
         weight=entry.weight or 1,
         locality=entry.locality,
         labels=entry.labels,
-        workload=_workload(resource, entry.labels, facts),
+        workload=workload,
         network=entry.network,
     )
 
 
-def _workload(resource: Resource[ServiceEntry], labels: Labels, facts: Facts) -> str:
-    name = resource.meta.name
+def listed_workload(resource: Resource[ServiceEntry], place: int, facts: Facts) -> str:
+    """How metadata names the workload behind an endpoint that is listed: by the object and its place."""
+    return _identifier(resource, f"{resource.meta.name}-{place}", resource.spec.endpoints[place].labels, facts)
+
+
+def _identifier(resource: Resource[ServiceEntry], name: str, labels: Labels, facts: Facts) -> str:
     canonical = find(labels, "service.istio.io/canonical-name") or find(labels, "app") or name
     revision = find(labels, "service.istio.io/canonical-revision") or find(labels, "version") or ""
     return f"{name};{resource.meta.namespace};{canonical};{revision};{facts.cluster_id}"
@@ -118,11 +123,11 @@ def _workload(resource: Resource[ServiceEntry], labels: Labels, facts: Facts) ->
 
 def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, facts: Facts) -> tuple[FixedEndpoint, ...]:
     """The names to resolve: those of the endpoints, else the host itself; nothing for a wildcard without endpoints."""
-    entries = resource.spec.endpoints
+    entries = [(entry, listed_workload(resource, place, facts)) for place, entry in enumerate(resource.spec.endpoints)]
     if not entries and not is_wildcard(host) and resource.spec.workload_selector is None:
-        entries = (WorkloadEntry(address=host),)
+        entries = [(WorkloadEntry(address=host), _identifier(resource, resource.meta.name, (), facts))]
     return tuple(
-        FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, resource, facts))
+        FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, workload))
         for port in (_port(given) for given in resource.spec.ports)
-        for entry in entries
+        for entry, workload in entries
     )

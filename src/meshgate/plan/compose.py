@@ -24,7 +24,7 @@ from meshgate.mesh import (
 )
 from meshgate.plan import fixed_clusters, names
 from meshgate.plan.client import Client, client_of
-from meshgate.plan.gateway_listeners import edge_listener, gateway_listener
+from meshgate.plan.gateway_listeners import edge_listener, gateway_listener, unruled_servers
 from meshgate.plan.gateway_routes import GatewayRoutes
 from meshgate.plan.gateway_servers import PortServers, merged_servers
 from meshgate.plan.inbound_chains import virtual_inbound
@@ -117,7 +117,8 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     scope = memo.nest(_scope, world, proxy.namespace)
     client = client_of(proxy, scope, ())
     ports, problems = memo.get(merged_servers, world.gateways, proxy.labels, targets)
-    listeners = _gateway_listeners(world, scope, client, ports, proxy.edge_socket)
+    listeners = tuple(_gateway_listeners(world, scope, client, ports, proxy.edge_socket))
+    problems += unruled_servers(ports, {one.name for one in listeners}, client)
     routes = GatewayRoutes(scope, client, outbound_settings(world), memo)
     clusters, cluster_problems = memo.nest(_router_clusters, world, client)
     return Plan(

@@ -6,12 +6,12 @@ An HTTP port listens even without routes and answers 404; a TCP port that no rul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 
 import msgspec
 
-from meshgate.api import L4MatchAttributes, MeshConfig
-from meshgate.mesh import BoundServer, BoundVirtualService, Scope, TcpRule, gateway_name, matches
+from meshgate.api import L4MatchAttributes, MeshConfig, Problem, codes
+from meshgate.mesh import BoundServer, BoundVirtualService, Scope, TcpRule, at, gateway_name, matches, warning
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
 from meshgate.plan.client import Client
@@ -35,7 +35,7 @@ def gateway_listener(
     port_servers: PortServers, scope: Scope, client: Client, settings: OutboundSettings
 ) -> ListenerPlan | None:
     """The listener of a port; None if nothing would be done with a connection."""
-    address = port_servers.bind or (names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6)
+    address = _address(port_servers, client)
     name = names.listener(address, port_servers.port)
     found = _chain(port_servers, name, scope, client, settings)
     if found is None:
@@ -50,6 +50,30 @@ def gateway_listener(
         access_logs=listener_access_logs(settings.mesh),
         origin=port_servers.servers[0].origin,
     )
+
+
+def _address(port_servers: PortServers, client: Client) -> str:
+    return port_servers.bind or (names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6)
+
+
+def unruled_servers(ports: Iterable[PortServers], listeners: Container[str], client: Client) -> tuple[Problem, ...]:
+    """MG0106 for TCP servers whose port does not listen, because no rule is for it."""
+    return tuple(
+        warning(
+            codes.NO_RULE,
+            at(port_servers.servers[0].origin, "port"),
+            f'no VirtualService has a "tcp" rule for port {_number(port_servers)} of Gateway '
+            f'"{port_servers.servers[0].gateway}", so nothing listens there',
+        )
+        for port_servers in ports
+        if names.listener(_address(port_servers, client), port_servers.port) not in listeners
+    )
+
+
+def _number(port_servers: PortServers) -> int:
+    port = port_servers.servers[0].server.port
+    assert port is not None, "servers without a port are not merged"
+    return port.number
 
 
 def edge_listener(listener: ListenerPlan, port: int, socket: str) -> ListenerPlan:

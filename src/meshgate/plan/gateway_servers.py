@@ -11,13 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from meshgate.api import Labels, Problem, Server, ServerTLSMode, is_subset
+from meshgate.api import Labels, Problem, Server, ServerTLSMode, codes, is_subset
 from meshgate.mesh import BoundGateway, BoundServer, Protocol, ServiceTarget, at, parse_protocol, warning
 from meshgate.plan import names
 
-CONFLICTING_GATEWAYS = "IST0145"
-PORT_NOT_IN_SERVICE = "IST0162"
-TLS_SERVER_SKIPPED = "MG0101"
 NO_TRANSLATION_LABEL = "experimental.istio.io/disable-gateway-port-translation"
 
 
@@ -117,13 +114,13 @@ class _Merge:
         ports = listened_ports(given.number, targets, by_selector=by_selector)
         if not ports:
             text = f"no Service of the Gateway has port {given.number}"
-            self._leave_out(PORT_NOT_IN_SERVICE, server, text, "add the port to the Service")
+            self._leave_out(codes.PORT_NOT_IN_SERVICE, server, text, "add the port to the Service")
         elif by_selector and targets and not any(target.port.number == given.number for target in targets):
             text = f"no Service of the gateway has port {given.number}: it can be reached at the pod only"
-            self._leave_out(PORT_NOT_IN_SERVICE, server, text, "add the port to the Service")
+            self._leave_out(codes.PORT_NOT_IN_SERVICE, server, text, "add the port to the Service")
         if is_tls_server(server.server):
             text = f'protocol "{given.protocol}" with TLS is not implemented yet: the server is left out'
-            self._leave_out(TLS_SERVER_SKIPPED, server, text, "")
+            self._leave_out(codes.TLS_SERVER_LEFT_OUT, server, text, "")
         for port in ports:
             self._add_at(port, server)
 
@@ -135,7 +132,7 @@ class _Merge:
             return
         mine, theirs = protocol_of(server.server), protocol_of(first.server)
         text = f'{first.origin.ref} has port {port} with protocol "{theirs.value}"; "{mine.value}" does not join it'
-        self._leave_out(CONFLICTING_GATEWAYS, server, text, "the oldest Gateway decides; choose another port")
+        self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, "the oldest Gateway decides; choose another port")
 
     def _can_join(self, first: BoundServer, server: BoundServer, place: tuple[int, str]) -> bool:
         mine, theirs = protocol_of(server.server), protocol_of(first.server)

@@ -1,7 +1,8 @@
 """Which TLS the mesh itself uses: the one place that decides it.
 
 There are no identities yet (`facts.identities` is empty): inbound chains take plaintext, and no cluster opens mutual
-TLS by itself (which is also why nothing is said of the TLS of endpoints). What a DestinationRule asks for can't be given then, and must fail closed.
+TLS by itself (which is also why nothing is said of the TLS of endpoints). What a DestinationRule asks for can't be
+given then, and must fail closed.
 """
 
 from __future__ import annotations

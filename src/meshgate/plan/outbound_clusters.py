@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from meshgate.api import Labels, MeshConfig, Problem, is_subset
+from meshgate.api import Labels, MeshConfig, Problem, codes, is_subset
 from meshgate.mesh import BoundDestinationRule, MeshService, Port, Protocol, Resolving, warning
 from meshgate.plan import names
 from meshgate.plan.client import Client
@@ -21,8 +21,6 @@ from meshgate.plan.load_balancing import balancing, circuit_breakers, connect_ti
 from meshgate.plan.traffic_policies import EffectivePolicy, effective_policy
 from meshgate.plan.upstream_http import upstream_http
 from meshgate.plan.values import ClusterPlan, EndpointSelector, LoadAssignmentPlan, ServiceMetadata
-
-TLS_REFUSED = "MG0102"
 
 Made = tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]
 
@@ -61,7 +59,7 @@ def _refused(policy: EffectivePolicy, service: MeshService) -> Iterator[Problem]
     assert policy.tls is not None
     assert policy.tls_origin is not None
     yield warning(
-        TLS_REFUSED,
+        codes.TLS_FAILS_CLOSED,
         policy.tls_origin,
         f'TLS of mode "{policy.tls.mode.value}" towards "{service.hostname}" is not implemented yet, '
         "so that connections are refused rather than opened in plaintext",

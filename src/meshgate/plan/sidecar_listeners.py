@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from meshgate.api import Origin, OutboundMode, Problem
+from meshgate.api import Origin, OutboundMode, Problem, codes
 from meshgate.mesh import (
     HeadlessAddresses,
     MeshService,
@@ -30,8 +30,6 @@ from meshgate.plan.outbound_chains import OutboundChains, Place
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.tcp_filters import plain_tcp_proxy
 from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, ListenerPlan, SocketAddress
-
-SHADOWED_LISTENER = "MG0103"
 
 
 def without_host_bits(match: FilterChainMatch | None) -> FilterChainMatch | None:
@@ -83,8 +81,9 @@ class OutboundListeners:
         for service in self._scope.services:
             if service.resolving is Resolving.ALIAS:
                 continue
+            owner = self._scope.by_host[service.hostname]
             for place, port in enumerate(service.ports):
-                if port.protocol is Protocol.UDP:
+                if port.protocol is Protocol.UDP or owner.port_numbered(port.number) is None:
                     continue
                 if port.protocol.is_http:
                     self._add_http(port)
@@ -142,7 +141,7 @@ class OutboundListeners:
         owner = existing.origin.ref if existing.origin else "another service"
         text = f'{owner} already has the connections to "{entry.address}:{entry.port}", so this port gets none of them'
         origin = Origin(service.origin.ref, f"spec.ports[{port}]")
-        self.problems.append(warning(SHADOWED_LISTENER, origin, text, "give the service an address of its own"))
+        self.problems.append(warning(codes.SHADOWED_LISTENER, origin, text, "give the service an address of its own"))
 
     def _listener(self, entry: Entry) -> ListenerPlan:
         chains = tuple(entry.chains.values())
