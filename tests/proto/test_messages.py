@@ -61,6 +61,13 @@ def _listener(names: list[str]) -> v3.ListenerDict:
     return {"name": "x", "metadata": {"filter_metadata": dict.fromkeys(names, inner)}}
 
 
+def test_whole_numbers_in_structs_are_whole() -> None:
+    metadata = v3.Struct()
+    metadata.update({"port": 8080, "share": 0.5})
+    assert to_json(v3.Node(metadata=metadata))["metadata"] == {"port": 8080, "share": 0.5}
+    assert isinstance(to_json(v3.Node(metadata=metadata))["metadata"]["port"], int)  # type: ignore[index,call-overload]
+
+
 def test_maps_inside_any_are_sorted() -> None:
     names = [f"label{number}" for number in range(20)]
     packed = any_of(v3.Listener(**_listener(names)))

@@ -81,4 +81,6 @@ def _message(value: Json, kind: Descriptor) -> Json:
 def _free_form(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: _free_form(value[key]) for key in sorted(value)}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # a Struct has only one type of number; 8080.0 is a port
     return [_free_form(item) for item in value] if isinstance(value, list) else value
