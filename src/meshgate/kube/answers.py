@@ -72,6 +72,14 @@ def refuse(fault: StatusFault, *, upgrade: bool = False) -> web.Response:
     return response
 
 
+def openapi_v2() -> web.Response:
+    """An OpenAPI v2 document that describes nothing (in protobuf: nothing at all).
+
+    kubectl falls back to it for kinds that v3 does not have, and goes on to say that there is no such kind.
+    """
+    return web.Response(body=b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+
+
 def page_not_found() -> web.Response:
     """What Kubernetes says of paths that mean nothing."""
     return web.Response(text="404 page not found\n", status=404)

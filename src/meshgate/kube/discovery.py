@@ -107,6 +107,9 @@ def _resources(kind: Kind) -> Iterable[Document]:
     common = {"singularName": "", "namespaced": kind.namespaced, "kind": kind.kind}
     if has_status(kind):
         yield {"name": f"{kind.plural}/status", **common, "verbs": STATUS_VERBS}
+    if kind.kind == "Deployment":
+        scale = {"kind": "Scale", "group": "autoscaling", "version": "v1"}
+        yield {"name": "deployments/scale", **common, **scale, "verbs": STATUS_VERBS}
     if kind.kind == "Pod":
         yield {"name": "pods/exec", **common, "kind": "PodExecOptions", "verbs": ["create", "get"]}
         yield {"name": "pods/log", **common, "verbs": ["get"]}

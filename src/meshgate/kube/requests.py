@@ -12,6 +12,7 @@ from aiohttp import web
 from meshgate.api import Kind, documents
 from meshgate.store.core import Raw, Selector, StatusFault, bad_request, field_terms, label_terms, meta
 
+from .protobuf_bodies import MEDIA_TYPE, object_of_protobuf
 from .targets import Target
 
 MAX_BODY_BYTES = 16 << 20
@@ -86,6 +87,8 @@ async def body_of(request: web.Request) -> Any:
     try:
         if media_type in YAML_TYPES:
             return _yaml(content.decode())
+        if media_type == MEDIA_TYPE:
+            return object_of_protobuf(content)
         if media_type in JSON_TYPES or media_type.endswith("+json"):
             return msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

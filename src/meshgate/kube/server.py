@@ -20,7 +20,7 @@ from aiohttp import web
 from meshgate.errors import ApiError, EnvironmentFault
 from meshgate.store.core import StatusFault, bad_request
 
-from .answers import page_not_found, refuse, respond
+from .answers import openapi_v2, page_not_found, refuse, respond
 from .call import Call, Handler
 from .deps import KubeDeps
 from .discovery import Document, documents, version_document
@@ -29,6 +29,7 @@ from .logs import read_log
 from .mesh import mesh_status, wait
 from .reading import get_object, list_or_watch
 from .requests import MAX_BODY_BYTES
+from .scale import get_scale, patch_scale, update_scale
 from .targets import Target, target_of
 from .transactions import receipt_of, transact
 from .writing import (
@@ -62,6 +63,7 @@ OBJECT: Mapping[str, Handler] = {
 }
 SUBRESOURCES: Mapping[tuple[str, str], Mapping[str, Handler]] = {
     ("", "status"): {"GET": get_object, "PUT": update_status, "PATCH": patch_status},
+    ("Deployment", "scale"): {"GET": get_scale, "PUT": update_scale, "PATCH": patch_scale},
     ("Namespace", "finalize"): {"PUT": update_object},
     ("Pod", "log"): {"GET": read_log},
     ("Pod", "exec"): {"GET": exec_in_container, "POST": exec_in_container},
@@ -131,6 +133,8 @@ class _Api:
         path = request.path
         if path in ("/healthz", "/livez", "/readyz"):
             return web.Response(text="ok")
+        if path == "/openapi/v2":
+            return openapi_v2()
         if path in self._documents:
             return respond(self._documents[path])
         if path.startswith("/apis/meshgate.io/v1/"):

@@ -9,12 +9,16 @@ from aiohttp import web
 
 from meshgate.store.admission import Written
 from meshgate.store.core import (
+    Cause,
     Create,
     Delete,
+    Details,
     Modify,
     Propagation,
     Raw,
+    ServerApply,
     SetStatus,
+    StatusFault,
     Update,
     Write,
     bad_request,
@@ -51,14 +55,26 @@ async def update_status(call: Call) -> web.StreamResponse:
 
 
 async def patch_object(call: Call) -> web.StreamResponse:
+    if call.request.content_type == APPLY_PATCH:
+        return await _server_apply(call)
     found(call)
-    write = Modify(ref=call.target.ref, change=await _patch(call))
+    write = Modify(ref=call.target.ref, change=await patch_of(call))
     return await _written(call, write)
+
+
+async def _server_apply(call: Call) -> web.StreamResponse:
+    raw = await object_of(call.request, call.target)
+    manager = call.query.text("fieldManager")
+    if not manager:
+        text = 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
+        cause = Cause(field="fieldManager", message="Required value: is required for apply patch")
+        raise StatusFault(text, code=422, reason="Invalid", details=Details(causes=(cause,)))
+    return await _written(call, ServerApply(raw=raw, manager=manager, force=call.query.flag("force")))
 
 
 async def patch_status(call: Call) -> web.StreamResponse:
     found(call)
-    return _unadmitted(call, Modify(ref=call.target.ref, change=await _patch(call), status=True))
+    return _unadmitted(call, Modify(ref=call.target.ref, change=await patch_of(call), status=True))
 
 
 async def delete_object(call: Call) -> web.StreamResponse:
@@ -104,7 +120,7 @@ def _unadmitted(call: Call, write: Write) -> web.StreamResponse:
     return respond(in_version(result.raw, call.target))
 
 
-async def _patch(call: Call) -> Callable[[Raw], Raw]:
+async def patch_of(call: Call) -> Callable[[Raw], Raw]:
     """The patch in the body, as a function of the object."""
     patch, kind = await body_of(call.request), call.target.kind
     match call.request.content_type:

@@ -53,7 +53,7 @@ class Admission:
                 if has_errors(problems):
                     raise refusal(self._store.kinds, problems)
                 if dry_run:
-                    return Written(results=prepared.results, problems=problems)
+                    return Written(results=prepared.dry_results, problems=problems)
                 try:
                     results = self._store.commit(prepared, receipt_id=receipt, problems=problems)
                     return Written(results=results, problems=problems)

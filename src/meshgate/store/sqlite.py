@@ -39,6 +39,7 @@ from .core import (
     transaction,
 )
 from .core.metadata import with_revision
+from .core.raw import without
 from .database import Database
 from .history import History
 from .index import Index
@@ -74,6 +75,17 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def results(self) -> tuple[Result, ...]:
         return self.transaction.results
+
+    @property
+    def dry_results(self) -> tuple[Result, ...]:
+        """The results as a dry run tells them: with the resourceVersions that the objects have now, if any."""
+        before = {change.ref: change.before for change in self.changes}
+        return tuple(
+            msgspec.structs.replace(result, raw=_with_version_of(result.raw, before[result.ref]))
+            if result.ref in before and result.raw
+            else result
+            for result in self.results
+        )
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,8 +149,9 @@ class Store:
     def transact(self, writes: Iterable[Write], *, dry_run: bool = False) -> tuple[Result, ...]:
         """Do all writes or none: a StatusFault tells which rule the first refused one breaks."""
         prepared = self.prepare(writes)
-        if not dry_run:
-            self._commit(prepared.transaction)
+        if dry_run:
+            return prepared.dry_results
+        self._commit(prepared.transaction)
         return prepared.results
 
     def prepare(self, writes: Iterable[Write]) -> Prepared:
@@ -235,6 +248,12 @@ class Store:
 
 def _namespace(name: str) -> Raw:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def _with_version_of(raw: Raw, before: Raw | None) -> Raw:
+    metadata = without(meta(raw), "resourceVersion")
+    version = meta(before).get("resourceVersion") if before else None
+    return {**raw, "metadata": {**metadata, "resourceVersion": version} if version else metadata}
 
 
 def _event(change: Change, revision: int, selector: Selector) -> Event | None:

@@ -13,7 +13,20 @@ from .raw import Positions, Raw, meta
 from .refusal import Inadmissible, refusal
 from .selectors import EVERYTHING, Selector, exact_labels, field_terms, label_terms
 from .transaction import Transaction, ref_of, transaction
-from .writes import Apply, Change, Create, Delete, Modify, Outcome, Propagation, Result, SetStatus, Update, Write
+from .writes import (
+    Apply,
+    Change,
+    Create,
+    Delete,
+    Modify,
+    Outcome,
+    Propagation,
+    Result,
+    ServerApply,
+    SetStatus,
+    Update,
+    Write,
+)
 
 __all__ = [
     "EVERYTHING",
@@ -33,6 +46,7 @@ __all__ = [
     "Raw",
     "Result",
     "Selector",
+    "ServerApply",
     "SetStatus",
     "Sources",
     "StatusFault",

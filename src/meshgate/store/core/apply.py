@@ -55,8 +55,13 @@ def applied(live: Raw, given_object: Raw, kind: Kind) -> Raw:
     """The live object after `given_object` (from `given`) is applied to it."""
     before = fold_string_data(last_applied(live), kind)
     now = fold_string_data(given_object, kind)
-    merged: Raw = _merged_maps(before, now, live, (), merge_lists(kind))
-    return with_last_applied(merged, given_object)
+    result = _merged_maps(before, now, live, (), merge_lists(kind))
+    return with_last_applied(result, given_object)
+
+
+def merged(live: Raw, given_object: Raw, kind: Kind) -> Raw:
+    """The live object with all that is given, and nothing taken away."""
+    return _merged_maps({}, fold_string_data(given_object, kind), live, (), merge_lists(kind))
 
 
 def _merged(before: Any, now: Any, live: Any, path: Path, lists: Mapping[Path, MergeList]) -> Any:

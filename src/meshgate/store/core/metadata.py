@@ -8,13 +8,14 @@ the transaction, so objects here still carry the old one.
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from meshgate.api import Kind
 
+from .defaults import with_defaults
 from .kinds import has_generation, has_status
 from .raw import Raw, meta, without
 
@@ -34,7 +35,14 @@ FIELD_ORDER = (
     "finalizers",
     "managedFields",
 )
-SERVER_FIELDS = ("uid", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+SERVER_FIELDS = (
+    "uid",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+)
 FIRST_STATUS: Mapping[str, Raw] = {"Namespace": {"phase": "Active"}, "Pod": {"phase": "Pending"}}
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
@@ -110,6 +118,11 @@ def marked_for_deletion(old: Raw, now: str, grace_s: int, finalizers: tuple[str,
     return {**old, "metadata": {f: metadata[f] for f in FIELD_ORDER if metadata.get(f) not in (None, [])}}
 
 
+def with_managed_fields(raw: Raw, entries: Sequence[Raw]) -> Raw:
+    metadata = without(meta(raw), "managedFields")
+    return {**raw, "metadata": {**metadata, "managedFields": list(entries)} if entries else metadata}
+
+
 def with_revision(raw: Raw, revision: int) -> Raw:
     metadata = {**meta(raw), "resourceVersion": str(revision)}
     return {**raw, "metadata": {field: metadata[field] for field in FIELD_ORDER if field in metadata} | metadata}
@@ -124,7 +137,7 @@ def _kind_defaults(raw: dict[str, Any], kind: Kind) -> dict[str, Any]:
     if kind.kind == "Namespace":
         labels = {**(meta(raw).get("labels") or {}), NAMESPACE_LABEL: meta(raw).get("name", "")}
         return {**raw, "metadata": {**meta(raw), "labels": labels}, "spec": {"finalizers": ["kubernetes"]}}
-    return fold_string_data(raw, kind)
+    return with_defaults(fold_string_data(raw, kind), kind.kind)
 
 
 def fold_string_data(raw: Raw, kind: Kind) -> dict[str, Any]:

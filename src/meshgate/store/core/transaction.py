@@ -18,11 +18,24 @@ from .apply import applied, given, with_last_applied
 from .deletion import check_preconditions, delete, finish, namespace_fault
 from .faults import StatusFault, already_exists, bad_request, not_found
 from .kinds import Kinds, has_status
-from .metadata import Sources, created, desired, updated, with_revision, with_status
+from .metadata import Sources, created, desired, updated, with_managed_fields, with_revision, with_status
 from .names import check_names, check_shape
 from .overlay import Overlay, View
 from .raw import Positions, Raw, meta
-from .writes import Apply, Change, Create, Delete, Modify, Outcome, Result, SetStatus, Update, Write
+from .server_apply import managed_fields, server_applied
+from .writes import (
+    Apply,
+    Change,
+    Create,
+    Delete,
+    Modify,
+    Outcome,
+    Result,
+    ServerApply,
+    SetStatus,
+    Update,
+    Write,
+)
 
 Seen = tuple[Ref, Outcome, Raw]
 
@@ -88,6 +101,8 @@ def _write(state: Overlay, write: Write, sources: Sources, kinds: Kinds) -> Seen
             return _replace(state, ref, old, write.raw, write.positions, sources)
         case Apply():
             return _apply(state, ref_of(write.raw, kinds), write, sources)
+        case ServerApply():
+            return _server_apply(state, ref_of(write.raw, kinds), write, sources)
         case Modify():
             old = _found(state, write.ref)
             new = write.change(old)
@@ -143,6 +158,25 @@ def _apply(state: Overlay, ref: Ref, write: Apply, sources: Sources) -> Seen:
     if old is None:
         return _create(state, ref, with_last_applied(wanted, wanted), write.positions, sources)
     return _replace(state, ref, old, applied(old, wanted, kind), write.positions, sources)
+
+
+def _server_apply(state: Overlay, ref: Ref, write: ServerApply, sources: Sources) -> Seen:
+    kind = state.kind(ref)
+    if not ref.name:
+        raise bad_request("apply needs a name")
+    wanted = given({**write.raw, "metadata": _placed(meta(write.raw), ref)}, kind)
+    old = state.find(ref)
+    result, owned = server_applied(old or {}, wanted, write.manager, kind, force=write.force)
+    seen = (
+        _create(state, ref, result, None, sources) if old is None else _replace(state, ref, old, result, None, sources)
+    )
+    now = state.find(ref)
+    if now is None:  # it was on its way out, and nothing holds it any more
+        return seen
+    entries = managed_fields(owned, old, kind.api_version, sources.now)
+    state.put(ref, with_managed_fields(now, entries))
+    changed = seen[1] != "unchanged" or state.find(ref) != old
+    return ref, "created" if old is None else "configured" if changed else "unchanged", state.find(ref) or now
 
 
 def _replace(state: Overlay, ref: Ref, old: Raw, new: Raw, positions: Positions | None, sources: Sources) -> Seen:

@@ -38,6 +38,15 @@ class Apply(msgspec.Struct, frozen=True, kw_only=True):
     """The watched file that the object now belongs to; "" leaves that as it is."""
 
 
+class ServerApply(msgspec.Struct, frozen=True, kw_only=True):
+    """Make the object say what is given, as the applier `manager`: see `server_apply`."""
+
+    raw: Raw
+    manager: str
+    force: bool = False
+    """Take fields over that other appliers have set otherwise."""
+
+
 class Modify(msgspec.Struct, frozen=True, kw_only=True):
     """Replace the object by what a pure function makes of the present one (a patch, a controller's change)."""
 
@@ -65,7 +74,7 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
     missing_ok: bool = False
 
 
-Write: TypeAlias = Create | Update | Apply | Modify | SetStatus | Delete
+Write: TypeAlias = Create | Update | Apply | ServerApply | Modify | SetStatus | Delete
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
