@@ -11,19 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from msgspec.structs import replace
 
-from meshgate.api import AnyResource, decode, documents
-from meshgate.app.compiler import Compiled, Compiler
-from meshgate.app.proxies import EDGE_SOCKET, proxies_of
-from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES, Resource, resource_json
+from meshgate.envoy import resource_json
 from meshgate.host.envoy_binary import load_schema
-from meshgate.mesh import Facts
 from meshgate.proto.messages import Json
+from tests.golden.made import CASES, HERE, objects_of, resources_of
 from tests.live_envoy import LiveEnvoy, running_envoy
 
-HERE = Path(__file__).parent
-CASES = sorted((HERE / "cases").glob("*.yaml"))
 LONGEST_CASE = 60
 every_case = pytest.mark.parametrize("file", CASES, ids=[file.stem for file in CASES])
 
@@ -39,30 +33,9 @@ def live() -> Iterator[LiveEnvoy]:
         yield envoy
 
 
-def _objects(file: Path) -> list[AnyResource]:
-    found, problems = documents(file.read_text(), file.name)
-    assert not problems
-    objects = []
-    for document in found:
-        made, problems = decode(document.raw, document.position)
-        assert made is not None, "\n".join(map(str, problems))
-        objects.append(made)
-    return objects
-
-
-def _compiled(file: Path, edge_socket: str = EDGE_SOCKET) -> tuple[Compiled, list[Resource]]:
-    objects = _objects(file)
-    (proxy,) = proxies_of(objects).values()
-    if proxy.edge_socket is not None:
-        proxy = replace(proxy, edge_socket=edge_socket)
-    compiled = Compiler(Facts()).compile(objects, [proxy])
-    types = compiled.tables[proxy].types
-    return compiled, [item for kind in (CLUSTER, ENDPOINTS, LISTENER, ROUTES) for item in types.get(kind, {}).values()]
-
-
 @every_case
 def test_resources(file: Path, request: pytest.FixtureRequest) -> None:
-    compiled, resources = _compiled(file)
+    compiled, resources = resources_of(objects_of(file))
     made: dict[str, Sequence[Json | dict[str, Json]]] = {
         "problems": [str(problem) for problem in compiled.problems],
         "resources": [resource_json(resource) for resource in resources],
@@ -77,7 +50,7 @@ def test_resources(file: Path, request: pytest.FixtureRequest) -> None:
 @every_case
 def test_envoy_takes_them(file: Path, live: LiveEnvoy) -> None:
     before = len(live.log)
-    live.apply(_compiled(file, edge_socket=str(live.directory / "edge"))[1])
+    live.apply(resources_of(objects_of(file), edge_socket=str(live.directory / "edge"))[1])
     assert live.log[before:] == "", "Envoy has something to say about it"
 
 
