@@ -96,7 +96,7 @@ class Case(Struct, frozen=True, kw_only=True):
     skip: str = ""
     mesh: Raw = {}
     features: dict[str, bool] = {}
-    proxy: CaseProxy | None = None
+    proxy: CaseProxy = CaseProxy()
     config: list[Raw] = []
     kube: list[Raw] = []
     calls: list[CaseCall] = []
@@ -104,6 +104,7 @@ class Case(Struct, frozen=True, kw_only=True):
     expect_route_config: str = ""
     expect_route_config_absent_ok: bool = False
     expect_virtual_hosts: dict[str, list[str] | None] = {}
+    observed_virtual_hosts: dict[str, list[str] | None] = {}
     expect_inbound_clusters: dict[str, list[str] | None] | None = None
     expect_cluster_services: dict[str, list[str]] = {}
     expect_sds: Raw = field(default_factory=dict)

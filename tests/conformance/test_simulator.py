@@ -1,4 +1,8 @@
-"""The simulation itself, before anything of meshgate's compiler: Istio's resources must give Istio's observations."""
+"""The simulation and the checks themselves, before anything of meshgate's compiler: on the resources that Istio made.
+
+They must give all that Istio observed, every expectation must hold, and they must be found valid (but for the cases of
+which Istio says that they are not).
+"""
 
 from __future__ import annotations
 
@@ -7,39 +11,50 @@ from pathlib import Path
 import pytest
 from msgspec.structs import asdict
 
-from meshgate.explain import Deviations, Result, simulate
-from meshgate.explain.simulate.deviations import ISTIO_ERRORS
+from meshgate.explain import Deviations, simulate
 from meshgate.host.envoy_binary import load_schema
-from tests.conformance.cases import SIMULATION, Expect, case_files, read_cases
+from tests.conformance.cases import SIMULATION, case_files, read_cases
+from tests.conformance.checks import check_call, check_case, seen, virtual_host_clusters
 from tests.conformance.istio_xds import read_istio_xds
+from tests.conformance.validity import faults_of
 
 FILES = list(case_files([SIMULATION / "cases"])) if SIMULATION.is_dir() else []
 
 pytestmark = pytest.mark.skipif(not FILES, reason="../shared/conformance is not here")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _schema() -> None:
+    load_schema()
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_istios_resources_give_istios_observations(path: Path) -> None:
-    load_schema()
     xds = read_istio_xds(SIMULATION / "xds" / f"{path.stem}.json.gz")
     for case in read_cases(path):
         for call in case.calls:
-            fields = call.fields
-            deviations = Deviations.istio_harness(fields.mtls_secret_config_name)
-            result = simulate(xds[case.id], fields.as_call(), deviations)
-            assert seen(result) == asdict(call.observed), (case.id, call.name, result)
+            deviations = Deviations.istio_harness(call.fields.mtls_secret_config_name)
+            result = simulate(xds[case.id], call.fields.as_call(), deviations)
+            observed = {key: value for key, value in asdict(call.observed).items() if key in seen(result)}
+            assert seen(result) == observed, (case.id, call.name, result)
+        if case.expect_route_config in (known := xds[case.id].route_configurations if not case.skip else {}):
+            found = virtual_host_clusters(known[case.expect_route_config])
+            assert found == {domain: clusters or [] for domain, clusters in case.observed_virtual_hosts.items()}
 
 
-def seen(result: Result) -> dict[str, object]:
-    """The result in the data's words."""
-    return asdict(
-        Expect(
-            error=ISTIO_ERRORS[result.error] if result.error else None,
-            listener=result.listener,
-            filter_chain=result.filter_chain,
-            route_config=result.route_config,
-            virtual_host=result.virtual_host,
-            route=result.route,
-            cluster=result.cluster,
-        )
-    )
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_istios_resources_pass_all_checks(path: Path) -> None:
+    xds = read_istio_xds(SIMULATION / "xds" / f"{path.stem}.json.gz")
+    for case in read_cases(path):
+        if case.skip:
+            continue
+        calls = [check_call(case, call, xds[case.id]) for call in case.calls]
+        assert [str(one) for one in (*calls, *check_case(case, xds[case.id])) if one.status != "passed"] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_resources_that_istio_knows_as_invalid_are_found_so(path: Path) -> None:
+    xds = read_istio_xds(SIMULATION / "xds" / f"{path.stem}.json.gz")
+    for case in read_cases(path):
+        if case.skip_xds_validation:
+            assert faults_of(xds[case.id])

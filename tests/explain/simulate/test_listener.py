@@ -16,7 +16,7 @@ def _sidecar() -> list[v3.Listener]:
     capture = {"use_original_dst": True}
     unbound = {"bind_to_port": False}
     return [
-        listener(chain("out"), name="virtualOutbound", at=("0.0.0.0", 15001), filters=original_dst, fields=capture),
+        listener(chain("out"), name="virtualOutbound", at=("0.0.0.0", 15001), filters=[], fields=capture),
         listener(
             chain("80", match={"destination_port": 80}),
             name="virtualInbound",

@@ -21,25 +21,24 @@ from meshgate.proto import v3
 
 
 def run_listener_filters(listener: v3.Listener, connection: Connection, call: Call) -> Connection:
-    """The connection after all filters that are not switched off for it."""
+    """The connection after all filters that are not switched off for it.
+
+    A listener with `use_original_dst` gets an `original_dst` filter from Envoy itself, behind all others.
+    """
     for one in listener.listener_filters:
         if not _is_disabled(one, connection.port):
             connection = _run(one, connection, call)
-    return connection
+    return _restored(connection, call) if listener.use_original_dst.value else connection
 
 
-def has_inspector(listener: v3.Listener, port: int) -> bool:
-    """True if a TLS inspector looks at connections to this port."""
-    return any(
-        unpack_as(one.typed_config, v3.TlsInspector) is not None and not _is_disabled(one, port)
-        for one in listener.listener_filters
-    )
+def _restored(connection: Connection, call: Call) -> Connection:
+    return replace(connection, address=ip_address(call.address), port=call.port, restored=True)
 
 
 def _run(listener_filter: v3.ListenerFilter, connection: Connection, call: Call) -> Connection:
     config = listener_filter.typed_config
     if unpack_as(config, v3.OriginalDst) is not None:
-        return replace(connection, address=ip_address(call.address), port=call.port, restored=True)
+        return _restored(connection, call)
     if unpack_as(config, v3.TlsInspector) is not None and call.tls != "plaintext":
         return replace(connection, transport="tls", sni=call.sni.lower(), alpn=call.alpn)
     if unpack_as(config, v3.HttpInspector) is not None and not connection.transport and call.tls == "plaintext":
