@@ -1,4 +1,4 @@
-"""The control plane is killed, again and again, under load: nobody notices, and what changed meanwhile is caught up with."""
+"""The control plane is killed again and again under load: nobody notices, and it catches up with what changed."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import msgspec
 
 POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/16"
-LB_CIDR = "10.97.0.0/24"
+LB_CIDR = "10.245.0.0/24"
 XDS_PORT = 15010
 
 

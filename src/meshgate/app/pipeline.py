@@ -14,22 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from meshgate.aio import Latest
-from meshgate.api import KINDS, Problem, Ref
+from meshgate.api import AnyResource, Problem, Ref
 from meshgate.app.compiler import Compiled, Compiler
-from meshgate.app.objects import Decoded, Raw
+from meshgate.app.objects import KINDS_COMPILED, Decoded, Raw
 from meshgate.app.proxies import proxies_of
 from meshgate.mesh import Snapshot
 from meshgate.plan import Proxy
 from meshgate.store.core import Change, meta
 from meshgate.store.sqlite import Store
+from meshgate.xds import ResourceTable
 from meshgate.xds.server import AdsServer
 
 MERGE_S = 0.005
 """Single writes that come this soon after a build are built together."""
-NOT_COMPILED = frozenset({"Event", "Secret", "ServiceAccount"})
-"""Kinds that nothing is planned from."""
-
-KINDS_COMPILED = tuple(kind.kind for kind in KINDS if kind.kind not in NOT_COMPILED)
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +35,10 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     """Of the store: everything up to it is in."""
     snapshot: Snapshot | None = None
+    resources: tuple[AnyResource, ...] = ()
     proxies: Mapping[str, Proxy] = {}
+    tables: Mapping[str, ResourceTable] = {}
+    """By the proxy's id."""
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
     """How long the build took."""
@@ -47,11 +47,21 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
 class Pipeline:
     """Owned by one task (`run`); others read `built`."""
 
-    def __init__(self, store: Store, ads: AdsServer, compiler: Compiler, now: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        store: Store,
+        ads: AdsServer,
+        compiler: Compiler,
+        settle: Callable[[], None],
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`settle` runs the controllers, so that what is built is complete."""
         self.built: Latest[Built] = Latest(Built(revision=-1))
         self._store = store
         self._ads = ads
         self._compiler = compiler
+        self._settle = settle
         self._now = now
         self._decoded = Decoded()
 
@@ -65,6 +75,7 @@ class Pipeline:
     def build(self) -> Built:
         """Compile what the store holds now and publish it."""
         began = self._now()
+        self._settle()
         revision = self._store.revision.value
         resources, problems = self._decoded.take(self._objects())
         proxies = proxies_of(resources)
@@ -73,7 +84,9 @@ class Pipeline:
         built = Built(
             revision=revision,
             snapshot=compiled.snapshot,
+            resources=resources,
             proxies=proxies,
+            tables={proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()},
             problems=self._placed((*problems, *compiled.problems)),
             seconds=self._now() - began,
         )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshgate.api import AnyResource, Pod, Resource, of_type
+from meshgate.host.dns import ENVOY_DNS_PORT
+from meshgate.host.edge_ports import EDGE_SOCKET
 from meshgate.host.pods.injection import proxy_role
+from meshgate.host.pods.places import VIEW_EDGE
 from meshgate.mesh import workload_of
 from meshgate.plan import Proxy
 
-EDGE_SOCKET = "/run/meshgate/edge/listener"
+EDGE_PATH = f"{VIEW_EDGE}/{EDGE_SOCKET}"
 """In a gateway's view: where the edge Envoy's connections come in; the port is put behind it."""
-ENVOY_DNS = ("127.0.0.1", 15054)
+ENVOY_DNS = ("127.0.0.1", ENVOY_DNS_PORT)
 
 
 def proxy_id(namespace: str, name: str) -> str:
@@ -36,7 +39,7 @@ def proxy_of(resource: Resource[Pod]) -> Proxy | None:
         node=workload.node,
         locality=workload.locality,
         dns_resolver=ENVOY_DNS,
-        edge_socket=EDGE_SOCKET if role == "router" else None,
+        edge_socket=EDGE_PATH if role == "router" else None,
     )
 
 

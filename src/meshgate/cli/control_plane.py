@@ -11,6 +11,6 @@ from meshgate.app.options import Options
 @click.argument("options")
 def command(options: str) -> None:
     """Run the control plane of a mesh whose capsule is around it."""
-    from meshgate.app import run
+    from meshgate.app.control_plane import run
 
     run(Options.from_json(options))

@@ -1,13 +1,14 @@
 """`meshgate run`: a command of the caller's becomes a pod (and a Service), in the foreground, until it ends or Ctrl-C.
 
-The command runs in the caller's directory with the caller's user and group, without the caller's environment, behind
-a sidecar. It is an ordinary Pod with the directory mounted where it is; so everything else works on it, too: get, logs,
-exec, rules. What it writes goes to standard output; its exit code is ours.
+The command runs in the caller's directory with the caller's user and groups, without the caller's environment, behind
+a sidecar. It is an ordinary Pod but for an annotation that says whose it is; so everything else works on it, too: get,
+logs, exec, rules. What it writes goes to standard output; its exit code is ours.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ from meshgate.cli.targets import POD
 from meshgate.client import Client, LogOptions, Selection
 from meshgate.errors import ApiError, MeshgateError, UsageError
 
+CALLER = "meshgate.io/run"
+"""Annotation by which a pod runs as whoever made it, in their directory (`host.pods.building`)."""
 CLEAN_UP_DEADLINE_S = 40.0
 CODE_OF_INTERRUPT = 130
 HOPELESS = frozenset({"CreateContainerConfigError", "CreateContainerError", "ErrImageUnmapped", "RunContainerError"})
@@ -42,6 +45,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     uid: int
     gid: int
+    groups: tuple[int, ...] = ()
 
 
 def parse_port(text: str) -> tuple[int, str]:
@@ -65,23 +69,22 @@ def pod_object(wish: Wish) -> dict[str, Any]:
     labels = {"app": wish.name, **wish.labels}
     if not wish.sidecar:
         labels["sidecar.istio.io/inject"] = "false"
+    caller = {"uid": wish.uid, "gid": wish.gid, "groups": list(wish.groups), "cwd": wish.directory}
     container: dict[str, Any] = {
         "name": wish.name,
         "command": list(wish.words),
-        "workingDir": wish.directory,
-        "securityContext": {"runAsUser": wish.uid, "runAsGroup": wish.gid},
         "ports": [{"containerPort": number} for number, _ in wish.ports],
-        "volumeMounts": [{"name": "directory", "mountPath": wish.directory}],
     }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": wish.name, "namespace": wish.namespace, "labels": labels},
-        "spec": {
-            "restartPolicy": "Never",
-            "containers": [container],
-            "volumes": [{"name": "directory", "hostPath": {"path": wish.directory}}],
+        "metadata": {
+            "name": wish.name,
+            "namespace": wish.namespace,
+            "labels": labels,
+            "annotations": {CALLER: json.dumps(caller)},
         },
+        "spec": {"restartPolicy": "Never", "containers": [container]},
     }
 
 
@@ -197,6 +200,7 @@ def command(
         directory=str(Path.cwd()),
         uid=os.getuid(),
         gid=os.getgid(),
+        groups=tuple(os.getgroups()),
     )
 
     async def conversation(client: Client) -> int:

@@ -1,0 +1,247 @@
+"""The control plane of one mesh: all parts made, joined and run under one TaskGroup.
+
+The holder starts it inside the capsule, and again whenever it dies. First it finds what runs since before, then
+everything follows the store. Ended by TERM (`meshgate down`) it puts the host's settings back; the holder's end, which
+follows, ends all the rest. What keeps the mesh from coming up is raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from meshgate.aio import Latest
+from meshgate.api import IstioOperator, has_errors, set_values
+from meshgate.app.compiler import Compiler
+from meshgate.app.door import Door
+from meshgate.app.feeds import Feeds
+from meshgate.app.options import Options
+from meshgate.app.pipeline import Pipeline
+from meshgate.app.reports import Reports
+from meshgate.app.status import MeshStatus
+from meshgate.app.welcome import welcome
+from meshgate.errors import Refused
+from meshgate.host.controllers import Settings, reconcile
+from meshgate.host.dns import DnsServer, Forwarder, HostServers, parse_upstream
+from meshgate.host.dns.forward import Upstream
+from meshgate.host.edge import Edge, check_host_ports
+from meshgate.host.edge_ports import EdgeOptions, check_options
+from meshgate.host.envoy_binary import find_envoy, load_schema
+from meshgate.host.kubelet import Kubelet
+from meshgate.host.network import PodNetwork, parse_ranges
+from meshgate.host.network.host_side import HostSide, Notice
+from meshgate.host.network.host_survey import mesh_id_of
+from meshgate.host.network.services import ServiceRules
+from meshgate.host.pods.building import MeshOnMachine
+from meshgate.host.pods.places import Places
+from meshgate.host.pods.users import UserIds
+from meshgate.host.pods.worker import PodDeps
+from meshgate.host.runtime import Runtime
+from meshgate.host.spawn import HolderClient
+from meshgate.host.streams import HostStreams
+from meshgate.kube import KubeDeps, serve
+from meshgate.mesh import Facts
+from meshgate.store.admission import Admission
+from meshgate.store.files import WatchedFiles
+from meshgate.store.sqlite import Store
+from meshgate.xds.server import AdsServer
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 5.0
+"""Less than the holder waits between TERM and the end of everything."""
+RUN_DIRECTORY = "run"
+"""In the data directory: where the capsule mounts its tmpfs."""
+
+Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def run(options: Options) -> None:
+    """Run until TERM. Raises MeshgateError for what keeps the mesh from coming up."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_told(options))
+
+
+async def _until_told(options: Options) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    load_schema()
+    holder = HolderClient.from_environment()
+    plane = ControlPlane(options, holder)
+    try:
+        await plane.open()
+        async with asyncio.TaskGroup() as group:
+            parts = group.create_task(plane.serve())
+            stopping = group.create_task(stop.wait())
+            await asyncio.wait((parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+            parts.cancel()
+            stopping.cancel()
+        async with asyncio.timeout(CLOSE_S):
+            await plane.close()
+    finally:
+        holder.close()
+
+
+class ControlPlane:
+    """The parts of one mesh, and how they are joined."""
+
+    def __init__(self, options: Options, holder: HolderClient) -> None:
+        data = options.data_path
+        self._options = options
+        self._holder = holder
+        self._edge_options = EdgeOptions(
+            host_address=options.host_address, http_port=options.http_port, https_port=options.https_port
+        )
+        check_options(self._edge_options)
+        ranges = parse_ranges(options.pod_cidr, options.service_cidr, options.lb_cidr)
+        overlay = overlay_of(options.settings)
+        self._controllers = Settings(service_cidr=ranges.services, lb_cidr=ranges.load_balancers, overlay=overlay)
+        self._ranges = ranges
+        self._servers = name_servers(options)
+        self._notices: tuple[Notice, ...] = ()
+
+        self.store = Store(data)
+        self.ads = AdsServer()
+        self.pipeline = Pipeline(self.store, self.ads, Compiler(Facts(), overlay), self._settle)
+        self.admission = Admission(self.store, self.pipeline.admit)
+        self.files = WatchedFiles(self.store, self.admission, [Path(file) for file in options.files])
+        self.feeds = Feeds(ranges)
+        self.runtime = Runtime(holder)
+        self.dns = DnsServer(self.feeds.names, Forwarder(self._servers))
+        self.network = PodNetwork(ranges, holder, self.dns)
+        self.host_side = HostSide(mesh_id_of(data), ranges, holder, data)
+        self._mesh = MeshOnMachine(
+            objects=self.store,
+            places=Places(data=data, run=data / RUN_DIRECTORY),
+            users=UserIds.of_mesh(options.data_dir),
+            private=(options.data_dir, str(Path(options.api_socket).parent)),
+            envoy=find_envoy(),
+        )
+        self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
+        self.status = MeshStatus(self.pipeline, self.ads, self._parts_status)
+
+    async def open(self) -> None:
+        """Find the network of the control plane before us, or make one; raises for what is in the way."""
+        if not await self._holder.kept():
+            await self.host_side.check([server.address for server in self._servers()])
+            check_host_ports(self._edge_options)
+        await self.network.open()
+        self._notices = await self.host_side.open(self.network.router)
+
+    async def close(self) -> None:
+        """Put the host's settings back; the pods end with the capsule."""
+        await self.host_side.close()
+        self.store.close()
+
+    async def serve(self) -> None:
+        """Start the parts in their order, each when those before it are ready; run them until cancelled."""
+        self._settle()
+        self.pipeline.build()
+        self.feeds.take(self.pipeline.built.value)
+        async with asyncio.TaskGroup() as group:
+            for part in self._parts():
+                ready = asyncio.Event()
+                group.create_task(_run(part, ready))
+                await ready.wait()  # no deadline: `up` has one for all of it
+            if self._options.xds_port:
+                await self.ads.open_port(self._options.xds_port)
+            if self._options.files:
+                await self._load_files(group)
+            told = await welcome(self.store, self.files.problems.value, self._notices, self._edge_options)
+            await self._holder.tell_ready(told)
+
+    def _parts(self) -> tuple[tuple[str, Part], ...]:
+        """The parts in the order in which they start: what others need first."""
+        deps = PodDeps(
+            store=self.store,
+            runtime=self.runtime,
+            network=self.network,
+            door=Door(self.ads, self.pipeline),
+            mesh=self._mesh,
+            now=lambda: datetime.now(UTC),
+        )
+        kubelet = Kubelet(self.store, deps)
+        streams = HostStreams(self.runtime, kubelet)
+        kube = KubeDeps(store=self.store, admission=self.admission, streams=streams, mesh=self.status)
+        rules = ServiceRules(self.network.router, self._ranges.router)
+        return (
+            ("dns", lambda ready: self.dns.run(ready=ready)),
+            ("service addresses", lambda ready: rules.run(self.feeds.services, ready=ready)),
+            ("pipeline", _at_once(self.pipeline.run)),
+            ("feeds", _at_once(lambda: self.feeds.run(self.pipeline.built))),
+            ("pods", kubelet.serve),
+            ("edge", lambda ready: self.edge.run(self.feeds.edge, ready=ready)),
+            ("reports", _at_once(self._reports)),
+            ("store", _at_once(self.store.maintain)),
+            ("api", lambda ready: serve(kube, Path(self._options.api_socket), ready)),
+        )
+
+    async def _load_files(self, group: asyncio.TaskGroup) -> None:
+        ready = asyncio.Event()
+        group.create_task(_run(("files", self.files.serve), ready))
+        await ready.wait()  # no deadline: `up` has one for all of it
+
+    async def _reports(self) -> None:
+        changed = asyncio.Event()
+        reports = Reports(self.store, lambda: self.pipeline.built.value.problems, self.status.refusals)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reports.run(changed))
+            group.create_task(_set_whenever(changed, self.pipeline.built))
+            group.create_task(_set_whenever(changed, self.ads.state))
+
+    def _settle(self) -> None:
+        reconcile(self.store, self._controllers, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    def _parts_status(self) -> Mapping[str, Any]:
+        edge = self.edge.state.value
+        return {
+            "ports": [{"address": p.address, "port": p.port} for p in edge.ports],
+            "taken": [{"port": t.port, "reason": t.reason} for t in edge.taken],
+            "notes": [notice.text for notice in self._notices],
+        }
+
+
+def overlay_of(settings: tuple[str, ...]) -> IstioOperator:
+    """What `--set` says. Refused with every wrong setting."""
+    overlay, problems = set_values(settings)
+    if has_errors(problems):
+        raise Refused("settings of --set are wrong; nothing was started", problems=problems)
+    return overlay
+
+
+def name_servers(options: Options) -> Callable[[], tuple[Upstream, ...]]:
+    """Who is asked for names outside the mesh."""
+    if not options.dns_upstream:
+        return HostServers()
+    given = parse_upstream(options.dns_upstream)
+    return lambda: (given,)
+
+
+async def _run(part: tuple[str, Part], ready: asyncio.Event) -> None:
+    name, serve_part = part
+    log.debug("a part starts", extra={"part": name})
+    await serve_part(ready)
+    raise AssertionError(f"the part {name!r} has ended by itself")
+
+
+def _at_once(function: Callable[[], Coroutine[Any, Any, None]]) -> Part:
+    """A part that is ready as soon as it has started."""
+
+    async def part(ready: asyncio.Event) -> None:
+        ready.set()
+        await function()
+
+    return part
+
+
+async def _set_whenever(event: asyncio.Event, latest: Latest[Any]) -> None:
+    async for _ in latest:
+        event.set()
