@@ -19,9 +19,8 @@ NOT_IMPLEMENTED: Final = "MG0007"
 DUPLICATE_OBJECT: Final = "MG0008"
 BAD_SETTING: Final = "MG0009"
 BAD_METADATA: Final = "MG0010"
-WITHOUT_EFFECT: Final = "MG0011"
-NO_COMMAND: Final = "MG0012"
-SCHEMA: Final = "MG0013"
+NO_COMMAND: Final = "MG0011"
+SCHEMA: Final = "MG0012"
 TLS_SERVER_LEFT_OUT: Final = "MG0101"
 TLS_FAILS_CLOSED: Final = "MG0102"
 SHADOWED_LISTENER: Final = "MG0103"
@@ -51,7 +50,6 @@ CODES: Final[dict[str, str]] = {
     DUPLICATE_OBJECT: "the same object is given twice",
     BAD_SETTING: "a setting of `--set` that is not PATH=VALUE, or whose path does not exist",
     BAD_METADATA: "a name, namespace, label or annotation that Kubernetes or Istio would refuse",
-    WITHOUT_EFFECT: "a setting that is accepted but has no effect here",
     NO_COMMAND: "a container that has neither a command nor an image",
     SCHEMA: "what istiod would accept, but the schema of Istio's resources in a cluster refuses",
     TLS_SERVER_LEFT_OUT: "a gateway's server needs TLS, which is not implemented yet; its neighbours serve",

@@ -47,10 +47,12 @@ _read_metadata: Final = _metadata_reader()
 
 def read_meta(raw: object, kind: Kind, faults: list[Fault]) -> Meta | None:
     """The metadata, with the namespace `default` where one is needed and none is given; None without a name."""
-    before = len(faults)
-    meta = _read_metadata({} if raw is None else raw, faults)
-    if not isinstance(meta, Meta) or not meta.name:
-        if len(faults) == before:
+    given = {} if raw is None else raw
+    meta = _read_metadata({"name": "", **given} if isinstance(given, dict) else given, faults)
+    if not isinstance(meta, Meta):
+        return None
+    if not meta.name:
+        if not any(fault.parts == ["name"] for fault in faults):
             faults.append(Fault(codes.BAD_METADATA, "an object needs a name", parts=["name"]))
         return None
     meta = _completed(meta, kind)

@@ -189,6 +189,7 @@ def match_reader(*, presence: bool) -> Reader:
         for key, _ in given:
             if key not in _MATCHES:
                 faults.append(_unknown_field(key, _MATCHES))
+                faults[-1].parts.append(key)
         if len(given) > 1:
             faults.append(Fault(codes.SCHEMA, f"only one of {', '.join(_MATCHES)} can be given"))
         if not given:

@@ -22,7 +22,6 @@ class EmptyDirVolume(Value, frozen=True, kw_only=True):
 
     medium: str = ""
     """`Memory` or empty."""
-    size_limit: str = ""
 
 
 class SecretVolume(Value, frozen=True, kw_only=True):

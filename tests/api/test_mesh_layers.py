@@ -1,0 +1,172 @@
+"""The mesh configuration from its layers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshgate.api import (
+    AccessLogEncoding,
+    AnyResource,
+    MeshConfig,
+    MeshLayer,
+    OutboundMode,
+    Severity,
+    codes,
+    decode,
+    mesh_config,
+    mesh_layers,
+    set_values,
+)
+from tests.api import objects
+from tests.api.objects import changed
+from tests.api.shared import needs_verdicts, verdicts
+
+
+def _config_map(text: str, **metadata: str) -> AnyResource:
+    raw = changed(objects.CONFIG_MAP, "data.mesh", text)
+    resource, _ = decode({**raw, "metadata": raw["metadata"] | metadata})
+    assert resource is not None
+    return resource
+
+
+def _operator(settings: dict[str, Any], creation: str) -> AnyResource:
+    raw = changed(objects.ISTIO_OPERATOR, "spec.meshConfig", settings)
+    raw = changed(raw, "metadata.name", f"made-{creation[:4]}")
+    resource, problems = decode(changed(raw, "metadata.creationTimestamp", creation))
+    assert resource is not None, problems
+    return resource
+
+
+def _mesh(*resources: AnyResource, settings: tuple[str, ...] = ()) -> MeshConfig:
+    overlay, set_problems = set_values(settings)
+    mesh, problems = mesh_config(mesh_layers(resources, overlay))
+    assert not problems
+    assert not set_problems
+    return mesh
+
+
+def test_without_anything_it_is_istios_default_with_an_access_log() -> None:
+    assert _mesh() == MeshConfig(access_log_file="/dev/stdout")
+
+
+def test_later_layers_win() -> None:
+    config_map = _config_map("accessLogFile: /map\nconnectTimeout: 1s\ntrustDomain: map\nrootNamespace: map\n")
+    old = _operator({"accessLogFile": "/old", "connectTimeout": "2s", "trustDomain": "old"}, "2024-01-01T00:00:00Z")
+    new = _operator({"accessLogFile": "/new", "connectTimeout": "3s"}, "2025-01-01T00:00:00Z")
+    mesh = _mesh(new, config_map, old, settings=("meshConfig.accessLogFile=/set",))
+    assert mesh.access_log_file == "/set"
+    assert mesh.connect_timeout == timedelta(seconds=3)
+    assert (mesh.trust_domain, mesh.root_namespace) == ("old", "map")
+
+
+def test_objects_merge_across_layers() -> None:
+    config_map = _config_map("defaultConfig: {concurrency: 3, proxyMetadata: {A: a}}\n")
+    mesh = _mesh(config_map, settings=("meshConfig.defaultConfig.proxyMetadata.B=b",))
+    assert mesh.default_config.concurrency == 3
+    assert mesh.default_config.proxy_metadata == (("A", "a"), ("B", "b"))
+    assert mesh.default_config.drain_duration == timedelta(seconds=45)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_read"),
+    [
+        pytest.param({}, True, id="the one"),
+        pytest.param({"name": "other"}, False, id="other name"),
+        pytest.param({"namespace": "shop"}, False, id="other namespace"),
+    ],
+)
+def test_only_one_config_map_counts(metadata: dict[str, str], is_read: bool) -> None:
+    assert (_mesh(_config_map("trustDomain: td\n", **metadata)).trust_domain == "td") == is_read
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "code", "path"),
+    [
+        pytest.param(
+            "outboundTraficPolicy: {}\n", "warning", codes.UNKNOWN_FIELD, "data.mesh.outboundTraficPolicy", id="typo"
+        ),
+        pytest.param(
+            "extensionProviders: []\n", "warning", codes.NOT_IMPLEMENTED, "data.mesh.extensionProviders", id="later"
+        ),
+        pytest.param(
+            "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}\n",
+            "error",
+            codes.NOT_IMPLEMENTED,
+            "data.mesh.outboundTrafficPolicy.mode",
+            id="word that is not implemented",
+        ),
+        pytest.param("connectTimeout: 10\n", "error", codes.WRONG_TYPE, "data.mesh.connectTimeout", id="type"),
+        pytest.param("connectTimeout: 0s\n", "error", codes.INVALID, "data.mesh.connectTimeout", id="rule"),
+        pytest.param("a: [\n", "error", codes.BROKEN_YAML, "data.mesh", id="syntax"),
+        pytest.param("a: 1\na: 2\n", "error", codes.BROKEN_YAML, "data.mesh", id="key twice"),
+        pytest.param("- a\n", "error", codes.BROKEN_YAML, "data.mesh", id="list"),
+        pytest.param("a: 1\n---\nb: 1\n", "error", codes.BROKEN_YAML, "data.mesh", id="several documents"),
+    ],
+)
+def test_the_text_in_the_config_map_is_checked(text: str, severity: Severity, code: str, path: str) -> None:
+    resource, (problem,) = decode(changed(objects.CONFIG_MAP, "data.mesh", text))
+    assert (resource is None) == (severity == "error")
+    assert (problem.severity, problem.code, problem.path) == (severity, code, path)
+
+
+def test_an_operator_is_strict() -> None:
+    resource, (problem,) = decode(changed(objects.ISTIO_OPERATOR, "spec.meshConfig", {"outboundTraficPolicy": {}}))
+    assert resource is None
+    assert problem.path == "spec.meshConfig.outboundTraficPolicy"
+    assert 'nearest: "outboundTrafficPolicy"' in problem.hint
+
+
+def test_a_layer_with_an_error_is_left_out() -> None:
+    layers = [
+        MeshLayer(content='{"trustDomain":"good"}'),
+        MeshLayer(content='{"trustDomain":5}', path="spec.meshConfig"),
+    ]
+    mesh, (problem,) = mesh_config(layers)
+    assert mesh.trust_domain == "good"
+    assert problem.path == "spec.meshConfig.trustDomain"
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "expected"),
+    [
+        pytest.param(
+            "outboundTrafficPolicy: {}\n", "outbound_traffic_policy.mode", OutboundMode.REGISTRY_ONLY, id="zero"
+        ),
+        pytest.param("localityLbSetting: {}\n", "locality_lb_setting.enabled", None, id="replaced whole"),
+        pytest.param("defaultServiceExportTo: ['.']\n", "default_service_export_to", (".",), id="list replaced"),
+        pytest.param("trustDomainAliases: [b, a, b]\n", "trust_domain_aliases", ("a", "b"), id="sorted, each once"),
+        pytest.param("accessLogEncoding: JSON\n", "access_log_encoding", AccessLogEncoding.JSON, id="word"),
+        pytest.param("connect_timeout: 5s\n", "connect_timeout", timedelta(seconds=5), id="snake case"),
+        pytest.param("", "root_namespace", "istio-system", id="empty"),
+    ],
+)
+def test_setting(text: str, attribute: str, expected: object) -> None:
+    found: Any = _mesh(_config_map(text))
+    for name in attribute.split("."):
+        found = getattr(found, name)
+    assert found == expected
+
+
+FIELDS = {field.encode_name for field in msgspec.structs.fields(MeshConfig)} - {"defaultConfig"}
+
+
+ON_PURPOSE = {"Mesh-0185"}
+"""A port beyond 65535 as proxyInboundListenPort: Istio does not look, Envoy would refuse the listener."""
+
+
+@needs_verdicts
+def test_verdicts_are_those_of_istio_for_what_we_have() -> None:
+    differing = {}
+    for case in verdicts("MeshConfig"):
+        if not isinstance(case["input"], dict) or not set(case["input"]) <= FIELDS:
+            continue
+        content = msgspec.json.encode(case["input"]).decode()
+        _, problems = mesh_config([MeshLayer(content=content, path="data.mesh")])
+        refused = [problem for problem in problems if problem.severity == "error"]
+        if bool(refused) == case["valid"]:
+            differing[case["id"]] = (case["input"], case.get("error"), refused)
+    assert set(differing) == ON_PURPOSE
