@@ -58,15 +58,17 @@ from tests.live_secrets import secret_body
 DEADLINE_S = 20.0
 _ORDER = (CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET)
 
-_ISOLATED = """
+_LAUNCHER = """
 import ctypes, fcntl, os, socket, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
-flags = 0x40000000 | (0 if os.geteuid() == 0 else 0x10000000)  # CLONE_NEWNET, CLONE_NEWUSER
-if libc.unshare(flags) != 0:
-    sys.exit(f"unshare: {os.strerror(ctypes.get_errno())}")
-with socket.socket() as probe:  # loopback up: SIOCSIFFLAGS, IFF_UP
-    fcntl.ioctl(probe, 0x8914, struct.pack("16sh22x", b"lo", 1))
-os.execv(sys.argv[1], sys.argv[1:])
+libc.prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: a run that is killed leaves no Envoy behind
+if sys.argv[1] == "isolated":
+    flags = 0x40000000 | (0 if os.geteuid() == 0 else 0x10000000)  # CLONE_NEWNET, CLONE_NEWUSER
+    if libc.unshare(flags) != 0:
+        sys.exit(f"unshare: {os.strerror(ctypes.get_errno())}")
+    with socket.socket() as probe:  # loopback up: SIOCSIFFLAGS, IFF_UP
+        fcntl.ioctl(probe, 0x8914, struct.pack("16sh22x", b"lo", 1))
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -101,15 +103,19 @@ class LiveEnvoy:
         return self.directory / "admin.sock"
 
     @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
     def log(self) -> str:
         return (self.directory / "envoy.log").read_text()
 
     def start(self, configuration: bytes, *, isolated: bool) -> None:
         file = self.directory / "bootstrap.json"
         file.write_bytes(configuration)
-        command = [str(find_envoy()), *envoy_arguments(str(file), concurrency=1)]
-        if isolated:
-            command = [sys.executable, "-I", "-c", _ISOLATED, *command]
+        envoy = [str(find_envoy()), *envoy_arguments(str(file), concurrency=1)]
+        command = _launched("isolated" if isolated else "shared", *envoy)
         with (self.directory / "envoy.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
@@ -201,8 +207,11 @@ def free_ports(count: int) -> list[int]:
 
 
 def _can_isolate() -> bool:
-    done = subprocess.run([sys.executable, "-I", "-c", _ISOLATED, "/bin/true"], capture_output=True, check=False)
-    return done.returncode == 0
+    return subprocess.run(_launched("isolated", "/bin/true"), capture_output=True, check=False).returncode == 0
+
+
+def _launched(network: str, *command: str) -> list[str]:
+    return [sys.executable, "-I", "-c", _LAUNCHER, network, *command]
 
 
 def _flat(resources: Resources | Iterable[Resource]) -> tuple[Resource, ...]:

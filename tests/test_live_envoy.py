@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -48,3 +53,21 @@ def test_a_listener_whose_cluster_is_missing_is_taken_as_envoy_does(envoy: LiveE
     listener = LISTENERS["listener-negated-predicate"].listeners[0]
     chain = replace(listener.filter_chains[0], filters=(tcp_to("nowhere"),))
     envoy.apply(emit(Case(listeners=(replace(listener, address=at(9100), filter_chains=(chain,)),))))
+
+
+def test_a_run_that_is_killed_leaves_no_envoy_behind() -> None:
+    code = """if True:
+        import signal, tests.live_envoy
+        with tests.live_envoy.running_envoy() as envoy:
+            print(envoy.pid, envoy.directory, flush=True)
+            signal.pause()"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        pid, directory = run.stdout.readline().split()
+        run.kill()
+    shutil.rmtree(directory)
+    status = Path(f"/proc/{pid}/status")
+    deadline = time.monotonic() + 10
+    while status.exists() and "State:\tZ" not in status.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
