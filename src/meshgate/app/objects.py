@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshgate.api import AnyResource, Problem, Ref, decode
+from meshgate.api import KINDS, AnyResource, Problem, Ref, decode
 
 Raw = Mapping[str, Any]
+
+NOT_COMPILED = frozenset({"Event", "Secret", "ServiceAccount"})
+"""Kinds that nothing is planned from."""
+KINDS_COMPILED = tuple(kind.kind for kind in KINDS if kind.kind not in NOT_COMPILED)
 
 
 class Decoded:

@@ -101,6 +101,11 @@ class AdsServer:
             reader.offer(_without_secrets(table))
         self._refresh_soon()
 
+    def table_of(self, proxy_id: str) -> ResourceTable | None:
+        """What the proxy should hold; None if nothing was published for it."""
+        proxy = self._proxies.get(proxy_id)
+        return None if proxy is None else proxy.table
+
     async def wait_applied(self, timeout_s: float) -> Statuses:
         """Wait until every connected proxy has accepted all of its newest table; those that have not: none is success.
 
