@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from meshgate.api import AnyResource, decode, documents
 from meshgate.app.compiler import Compiled, Compiler
-from meshgate.app.proxies import EDGE_SOCKET, proxies_of
+from meshgate.app.proxies import EDGE_PATH, proxies_of
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES, Resource
 from meshgate.mesh import Facts
 
@@ -29,7 +29,7 @@ def objects_of(file: Path) -> list[AnyResource]:
 
 
 def resources_of(
-    objects: Sequence[AnyResource], *, edge_socket: str = EDGE_SOCKET, compiler: Compiler | None = None
+    objects: Sequence[AnyResource], *, edge_socket: str = EDGE_PATH, compiler: Compiler | None = None
 ) -> tuple[Compiled, list[Resource]]:
     """All resources in the order in which they are sent, and what was compiled with them."""
     (proxy,) = proxies_of(objects).values()
