@@ -25,8 +25,7 @@ TLS_SERVER_LEFT_OUT: Final = "MG0101"
 TLS_FAILS_CLOSED: Final = "MG0102"
 SHADOWED_LISTENER: Final = "MG0103"
 HOST_TAKEN: Final = "MG0104"
-NO_WEIGHT: Final = "MG0105"
-NO_RULE: Final = "MG0106"
+NO_RULE: Final = "MG0105"
 REFUSED_BY_PROXY: Final = "MG0201"
 
 MISSING_REFERENCE: Final = "IST0101"
@@ -38,6 +37,8 @@ PORT_NEEDED: Final = "IST0112"
 HOST_NOT_IN_GATEWAY: Final = "IST0132"
 CONFLICTING_GATEWAYS: Final = "IST0145"
 PORT_NOT_IN_SERVICE: Final = "IST0162"
+UNREACHABLE_RULE: Final = "IST0130"
+UNUSED_MATCH: Final = "IST0131"
 
 CODES: Final[dict[str, str]] = {
     BROKEN_YAML: "the text is not YAML",
@@ -56,7 +57,6 @@ CODES: Final[dict[str, str]] = {
     TLS_FAILS_CLOSED: "a DestinationRule asks for TLS, which is not implemented yet; connections are refused",
     SHADOWED_LISTENER: "another service already has the connections to this address and port",
     HOST_TAKEN: "another service already has this host name, so this one does not serve it",
-    NO_WEIGHT: "all destinations of a rule have weight 0; requests are answered 503",
     NO_RULE: "a TCP server of a gateway for which there is no rule; its port does not listen",
     REFUSED_BY_PROXY: "Envoy refused a resource that was made from this object; the last good one keeps serving",
     MISSING_REFERENCE: "an object refers to another one that is not there",
@@ -67,6 +67,8 @@ CODES: Final[dict[str, str]] = {
     HOST_NOT_IN_GATEWAY: "a VirtualService has a host that its gateways do not take",
     CONFLICTING_GATEWAYS: "two servers on one port of a gateway that can't be joined; the older one serves",
     PORT_NOT_IN_SERVICE: "a gateway's server has a port that the gateway's Service does not have",
+    UNREACHABLE_RULE: "earlier rules of a VirtualService take everything that this one would",
+    UNUSED_MATCH: "earlier matches of a VirtualService take everything that this one would",
     DOUBTFUL: "Istio's validation warns about this",
 }
 """What each code says, in one line."""

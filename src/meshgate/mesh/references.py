@@ -22,7 +22,7 @@ from meshgate.mesh.workloads import Workload
 
 
 def broken_references(world: World, workloads: Iterable[Workload]) -> tuple[Problem, ...]:
-    """All names that lead nowhere: IST0101, IST0109, IST0112, IST0132, MG0104, MG0105."""
+    """All names that lead nowhere: IST0101, IST0109, IST0112, IST0132, MG0104."""
     known = _Known(world)
     problems: list[Problem] = []
     for virtual_service in world.virtual_services:
@@ -109,7 +109,6 @@ def _destination_problems(virtual_service: BoundVirtualService, known: _Known) -
     for http in virtual_service.http:
         for destination, origin in _http_destinations(http):
             yield from _check(destination, origin, http.namespace, caller, known)
-        yield from _weights(http.origin, [one.weight for one in http.route.route])
     l4_rules = [(rule.origin, rule.route.route) for rule in virtual_service.tcp]
     l4_rules += [(rule.origin, rule.route.route) for rule in virtual_service.tls]
     for rule_origin, targets in l4_rules:
@@ -117,7 +116,6 @@ def _destination_problems(virtual_service: BoundVirtualService, known: _Known) -
             if target.destination is not None:
                 origin = at(rule_origin, f"route[{place}].destination")
                 yield from _check(target.destination, origin, virtual_service.namespace, caller, known)
-        yield from _weights(rule_origin, [target.weight for target in targets])
 
 
 class _Caller:
@@ -143,13 +141,6 @@ def _http_destinations(rule: HttpRule) -> Iterator[tuple[Destination, Origin]]:
             yield mirror.destination, at(rule.origin, f"mirrors[{place}].destination")
 
 
-def _weights(origin: Origin, weights: list[int]) -> Iterator[Problem]:
-    if len(weights) > 1 and not any(weights):
-        yield warning(
-            codes.NO_WEIGHT, at(origin, "route"), "all weights are 0, so no destination gets anything: answers 503"
-        )
-
-
 def _check(
     destination: Destination, origin: Origin, namespace: str, caller: _Caller, known: _Known
 ) -> Iterator[Problem]:
@@ -165,7 +156,8 @@ def _check(
     names = known.subsets.most_specific(host) or set()
     if destination.subset and destination.subset not in names:
         text = f'no DestinationRule gives host "{host}" a subset "{destination.subset}"'
-        yield missing_reference(at(origin, "subset"), text, Nearest(names).hint(destination.subset))
+        hint = f"subsets: {', '.join(sorted(names))}" if names else ""
+        yield missing_reference(at(origin, "subset"), text, hint)
 
 
 def _port_problems(

@@ -57,7 +57,7 @@ def _address(port_servers: PortServers, client: Client) -> str:
 
 
 def unruled_servers(ports: Iterable[PortServers], listeners: Container[str], client: Client) -> tuple[Problem, ...]:
-    """MG0106 for TCP servers whose port does not listen, because no rule is for it."""
+    """MG0105 for TCP servers whose port does not listen, because no rule is for it."""
     return tuple(
         warning(
             codes.NO_RULE,

@@ -1,0 +1,64 @@
+"""Two conditions contradict each other, or are joined; what a delegate does not say comes from the root."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from meshgate.api import Exact, HTTPMatchRequest, HTTPRewrite, HTTPRoute, Prefix, Present, Regex
+from meshgate.mesh.delegation import is_contradiction, merge_matches, merge_routes
+
+Match = HTTPMatchRequest
+
+
+@pytest.mark.parametrize(
+    ("root", "leaf", "expected"),
+    [
+        pytest.param(Match(), Match(uri=Exact(value="/a")), False, id="root says nothing"),
+        pytest.param(Match(uri=Prefix(value="/a")), Match(uri=Prefix(value="/a/b")), False, id="narrower prefix"),
+        pytest.param(Match(uri=Prefix(value="/a")), Match(uri=Exact(value="/a/b")), False, id="exact below prefix"),
+        pytest.param(Match(uri=Prefix(value="/a/b")), Match(uri=Prefix(value="/a")), True, id="wider prefix"),
+        pytest.param(Match(uri=Exact(value="/a")), Match(uri=Exact(value="/a")), False, id="equal"),
+        pytest.param(Match(uri=Exact(value="/a")), Match(uri=Prefix(value="/a")), True, id="prefix below exact"),
+        pytest.param(Match(uri=Regex(value="/a")), Match(uri=Regex(value="/a")), True, id="regular expressions"),
+        pytest.param(Match(headers=(("x", Present()),)), Match(headers=(("x", Exact(value="1")),)), False, id="there"),
+        pytest.param(
+            Match(headers=(("x", Exact(value="1")),)), Match(headers=(("x", Exact(value="2")),)), True, id="header"
+        ),
+        pytest.param(
+            Match(headers=(("x", Exact(value="1")),)), Match(headers=(("y", Exact(value="2")),)), False, id="headers"
+        ),
+        pytest.param(Match(port=80), Match(port=81), True, id="port"),
+        pytest.param(Match(port=80), Match(), False, id="port of root only"),
+        pytest.param(Match(ignore_uri_case=True), Match(), True, id="case"),
+        pytest.param(Match(source_namespace="a"), Match(source_namespace="b"), True, id="namespace"),
+        pytest.param(Match(source_labels=(("a", "1"),)), Match(source_labels=(("a", "2"),)), True, id="label"),
+        pytest.param(Match(source_labels=(("a", "1"),)), Match(source_labels=(("b", "2"),)), False, id="labels"),
+        pytest.param(Match(gateways=("a", "b")), Match(gateways=("a",)), False, id="fewer gateways"),
+        pytest.param(Match(gateways=("a",)), Match(gateways=("a", "b")), True, id="more gateways"),
+        pytest.param(Match(method=Exact(value="GET")), Match(method=Exact(value="PUT")), True, id="method"),
+    ],
+)
+def test_contradictions(root: Match, leaf: Match, *, expected: bool) -> None:
+    assert is_contradiction(root, leaf) is expected
+
+
+def test_conditions_are_joined_pair_by_pair() -> None:
+    roots = (Match(name="r", headers=(("x", Exact(value="1")),), port=80),)
+    leaves = (Match(name="l", uri=Exact(value="/a")), Match(headers=(("y", Present()),), port=81))
+    assert merge_matches(roots, leaves) == (
+        Match(name="r-l", uri=Exact(value="/a"), headers=(("x", Exact(value="1")),), port=80),
+    )
+    assert merge_matches((), leaves) == leaves
+    assert merge_matches(roots, ()) == roots
+    assert merge_matches((Match(port=80),), (Match(port=81),)) is None
+
+
+def test_what_is_inherited() -> None:
+    second = timedelta(seconds=1)
+    root = HTTPRoute(name="root", timeout=second, rewrite=HTTPRewrite(uri="/root"))
+    given = (HTTPRoute(rewrite=HTTPRewrite(uri="/own")), HTTPRoute(name="own", timeout=2 * second))
+    first, other = (route for _, route in merge_routes(root, given))
+    assert (first.name, first.timeout, first.rewrite) == ("root", second, HTTPRewrite(uri="/own"))
+    assert (other.name, other.timeout, other.rewrite) == ("root-own", 2 * second, HTTPRewrite(uri="/root"))

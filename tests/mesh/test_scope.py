@@ -1,0 +1,56 @@
+"""What a namespace sees: exports, the order in which VirtualServices count, the labels on which anything depends."""
+
+from __future__ import annotations
+
+from meshgate.mesh import DestinationRuleIndex, Scope
+from tests.mesh.objects import istio, service, snapshot
+
+ROUTE = "http: [{route: [{destination: {host: web}}]}]"
+
+
+def scope(text: str, namespace: str = "default") -> Scope:
+    world = snapshot(text).world
+    return Scope(world, namespace, DestinationRuleIndex(world.destination_rules, "istio-system"))
+
+
+def test_services_that_are_exported_here() -> None:
+    text = service("web", "http:80") + istio(
+        "ServiceEntry", "out", "{hosts: [a.org], ports: [{number: 80, name: http, protocol: HTTP}], exportTo: [shop]}"
+    )
+    assert [one.name for one in scope(text).services] == ["web"]
+    assert {one.name for one in scope(text, "shop").services} == {"a.org", "web"}
+    assert set(scope(text, "shop").by_port) == {80}
+
+
+def test_private_virtual_services_go_first() -> None:
+    text = ""
+    for name, export in (("a-public", "['*']"), ("b-named", "[default, shop]"), ("c-private", "['.']")):
+        text += istio("VirtualService", name, f"{{hosts: [web.org], gateways: [gw], {ROUTE}, exportTo: {export}}}")
+    names = [one.ref.name for one in scope(text).virtual_services_of("default/gw")]
+    assert names == ["c-private", "b-named", "a-public"]
+    assert [one.ref.name for one in scope(text, "shop").virtual_services_of("default/gw")] == ["b-named", "a-public"]
+    assert scope(text).virtual_services_of("default/none") == ()
+
+
+def test_the_most_specific_virtual_service_wins_a_service() -> None:
+    text = service("web", "http:80") + service("cart", "http:80")
+    for name, host in (("all", "'*.local'"), ("local", "'*.cluster.local'"), ("exact", "cart")):
+        text += istio("VirtualService", name, f"{{hosts: [{host}], {ROUTE}}}")
+    winners = scope(text).wildcard_winner
+    assert {host.split(".")[0]: winner.ref.name for host, winner in winners.items()} == {
+        "web": "local",
+        "cart": "exact",
+    }
+    plain = istio("VirtualService", "exact", f"{{hosts: [cart], {ROUTE}}}")
+    assert scope(service("cart", "http:80") + plain).wildcard_winner == {}
+
+
+def test_only_labels_that_some_rule_looks_at_are_relevant() -> None:
+    http = "http: [{match: [{sourceLabels: {a: '1'}}], route: [{destination: {host: web}}]}]"
+    tcp = "tcp: [{match: [{sourceLabels: {b: '1'}}], route: [{destination: {host: web}}]}]"
+    tls = "tls: [{match: [{sniHosts: [web], sourceLabels: {c: '1'}}], route: [{destination: {host: web}}]}]"
+    text = istio("VirtualService", "web", f"{{hosts: [web], {http}, {tcp}, {tls}}}")
+    text += istio("DestinationRule", "web", "{host: web, workloadSelector: {matchLabels: {d: '1'}}}")
+    labels = tuple((key, "x") for key in "abcdef")
+    assert scope(text).relevant(labels) == labels[:4]
+    assert scope("").relevant(labels) == ()
