@@ -47,8 +47,19 @@ def test_verdict_is_that_of_istio(case: dict[str, Any]) -> None:
     assert has_errors(problems) != is_admitted
 
 
+DOUBTS_ON_PURPOSE = {
+    "VirtualService-0723": "a path below a prefix is unreachable, which Istio does not see",
+    "VirtualService-0726": "a method below a prefix is, too",
+    "VirtualService-0728": "an authority below a prefix is, too",
+    "VirtualService-0788": "and so is what shuts out headers",
+    "VirtualService-0794": "and the same prefix with a header",
+    "VirtualService-0731": "Istio does not look at gateways: the rule can be reached from others",
+    "VirtualService-0779": "Istio compares the values of parameters the wrong way round",
+}
+
+
 @needs_verdicts
-@pytest.mark.parametrize("kind", ["Gateway", "DestinationRule", "ServiceEntry"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_doubts_are_those_of_istio(kind: str) -> None:
     differing = {}
     for case in verdicts(kind):
@@ -56,7 +67,7 @@ def test_doubts_are_those_of_istio(kind: str) -> None:
         doubts = [problem for problem in problems if problem.severity == "warning"]
         if case["valid"] and not has_errors(problems) and bool(doubts) != bool(case.get("warnings")):
             differing[case["id"]] = (case.get("warnings"), doubts)
-    assert not differing
+    assert set(differing) == {name for name in DOUBTS_ON_PURPOSE if name.startswith(f"{kind}-")}
 
 
 @needs_verdicts

@@ -19,6 +19,7 @@ from meshgate.api.rules.host_names import (
     wildcard_host_fault,
 )
 from meshgate.api.rules.http_route import http_route
+from meshgate.api.rules.unused_rules import unused_rules
 from meshgate.api.rules.values import export_to, labels, port, subnet
 from meshgate.api.virtual_service import (
     L4MatchAttributes,
@@ -50,6 +51,7 @@ def virtual_service_findings(meta: Meta, spec: VirtualService) -> Findings:
     for index, tcp_rule in enumerate(spec.tcp):
         yield from _tcp_route(f"spec.tcp[{index}]", tcp_rule)
     yield from export_to("spec.exportTo", spec.export_to, meta.namespace)
+    yield from unused_rules(spec)
 
 
 def _delegate(spec: VirtualService) -> Findings:
