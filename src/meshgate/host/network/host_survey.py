@@ -16,7 +16,7 @@ LINK_PREFIX: Final = "meshgate-"
 
 
 def mesh_id_of(data_directory: Path) -> str:
-    """The mesh's six characters: the same for the same data directory, so that a new `up` finds what the last one left."""
+    """The mesh's six characters: of its data directory, so that a new `up` finds what the last one left."""
     return hashlib.sha256(str(data_directory.resolve()).encode()).hexdigest()[:6]
 
 
