@@ -86,6 +86,13 @@ def without_field(value: Any, path: FieldPath, lists: Lists, schema: SchemaPath 
     return kept or ABSENT
 
 
+def is_key_of_item(path: FieldPath) -> bool:
+    """Whether the field is one by which the item of a list around it is known: it goes only with the item."""
+    if len(path) < 2 or not path[-2].startswith("k:"):
+        return False
+    return path[-1].removeprefix("f:") in msgspec.json.decode(path[-2][2:])
+
+
 def shown(path: FieldPath) -> str:
     """As conflicts name it: `.spec.ports[containerPort=80,protocol="TCP"].name`."""
     text = ""

@@ -72,9 +72,7 @@ def _operated(document: Any, operation: Mapping[str, Any]) -> Any:
                 raise _unfit(f"testing value {operation['path']} failed")
             return document
         case other:
-            raise bad_request(
-                f'unexpected JSON patch operation "{other}": expected add, remove, replace, move, copy, test'
-            )
+            raise bad_request(f'unknown operation "{other}": expected add, remove, replace, move, copy or test')
 
 
 def _value(operation: Mapping[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from .field_sets import (
     fields_of,
     fields_v1,
     from_fields_v1,
+    is_key_of_item,
     shown,
     value_at,
     without_field,
@@ -51,8 +52,9 @@ def server_applied(live: Raw, wanted: Raw, manager: str, kind: Kind, *, force: b
         raise _conflict(contested)
     others = {name: held - contested.get(name, frozenset()) for name, held in others.items()}
     result: Any = merged(live, wanted, kind)
-    for path in sorted(owned.get(manager, frozenset()) - fields, key=len, reverse=True):
-        if not any(other[: len(path)] == path for held in (fields, *others.values()) for other in held):
+    kept = [path for held in (fields, *others.values()) for path in held]
+    for path in sorted(owned.get(manager, frozenset()) - fields, key=len):  # items of lists before their fields
+        if not is_key_of_item(path) and not any(other[: len(path)] == path for other in kept):
             shrunk = without_field(result, path, lists)
             result = {} if shrunk is ABSENT else shrunk
     return result, {**others, manager: fields}
