@@ -12,7 +12,7 @@ help: ## this list
 
 setup: $(VENV)/.complete ## make .venv with everything that is pinned (checks first what the machine lacks)
 
-$(VENV)/.complete: requirements/run.lock requirements/dev.lock pyproject.toml tools/preflight.sh tools/stubs.py
+$(VENV)/.complete: requirements/run.lock requirements/dev.lock pyproject.toml tools/preflight.sh tools/stubs.py src/meshgate/proto/names.py
 	@bash tools/preflight.sh "$(PYTHON)" $(APT)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock -r requirements/dev.lock

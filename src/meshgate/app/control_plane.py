@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,16 @@ async def _until_told(options: Options) -> None:
     load_schema()
     holder = HolderClient.from_environment()
     plane = ControlPlane(options, holder)
-    try:
-        await plane.open()
-        async with asyncio.TaskGroup() as group:
-            parts = group.create_task(plane.serve())
-            stopping = group.create_task(stop.wait())
-            await asyncio.wait((parts, stopping), return_when=asyncio.FIRST_COMPLETED)
-            parts.cancel()
-            stopping.cancel()
-        async with asyncio.timeout(CLOSE_S):
-            await plane.close()
-    finally:
-        holder.close()
+    await plane.open()
+    async with asyncio.TaskGroup() as group:
+        parts = group.create_task(plane.serve())
+        stopping = group.create_task(stop.wait())
+        await asyncio.wait((parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+        parts.cancel()
+        stopping.cancel()
+    async with asyncio.timeout(CLOSE_S):
+        await plane.close()
+    # the holder's connection closes with this process: the holder kills a control plane that has closed it
 
 
 class ControlPlane:
@@ -143,7 +141,6 @@ class ControlPlane:
 
     async def serve(self) -> None:
         """Start the parts in their order, each when those before it are ready; run them until cancelled."""
-        self._settle()
         self.pipeline.build()
         self.feeds.take(self.pipeline.built.value)
         async with asyncio.TaskGroup() as group:
@@ -197,8 +194,9 @@ class ControlPlane:
             group.create_task(_set_whenever(changed, self.pipeline.built))
             group.create_task(_set_whenever(changed, self.ads.state))
 
-    def _settle(self) -> None:
-        reconcile(self.store, self._controllers, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    def _settle(self, changed: Collection[str]) -> Collection[str]:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return reconcile(self.store, self._controllers, now, changed=changed)
 
     def _parts_status(self) -> Mapping[str, Any]:
         edge = self.edge.state.value

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshgate.api import KINDS, AnyResource, Problem, Ref, decode
+from meshgate.store.core import Change, Positions
 
 Raw = Mapping[str, Any]
 
 NOT_COMPILED = frozenset({"Event", "Secret", "ServiceAccount"})
 """Kinds that nothing is planned from."""
 KINDS_COMPILED = tuple(kind.kind for kind in KINDS if kind.kind not in NOT_COMPILED)
+
+
+class _Read(NamedTuple):
+    raw: Raw
+    resource: AnyResource | None
+    problems: tuple[Problem, ...]
 
 
 class Decoded:
@@ -22,7 +29,8 @@ class Decoded:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Ref, tuple[Raw, AnyResource | None, tuple[Problem, ...]]] = {}
+        self._known: dict[Ref, _Read] = {}
+        self._tried: dict[Ref, _Read] = {}
 
     def take(self, objects: Mapping[Ref, Raw]) -> tuple[tuple[AnyResource, ...], tuple[Problem, ...]]:
         """Exactly these objects, as resources, and what is wrong with those that are none (any more)."""
@@ -30,18 +38,29 @@ class Decoded:
         resources = tuple(resource for _, resource, _ in self._known.values() if resource is not None)
         return resources, tuple(problem for _, _, problems in self._known.values() for problem in problems)
 
-    def with_changes(self, changes: Iterable[tuple[Ref, Raw | None]]) -> tuple[AnyResource, ...]:
-        """The resources as they would be with these objects written (None: deleted). Nothing is remembered."""
-        known = {ref: resource for ref, (_, resource, _) in self._known.items()}
-        for ref, raw in changes:
-            known[ref] = None if raw is None else self._read(ref, raw)[1]
-        return tuple(resource for resource in known.values() if resource is not None)
+    def tried(self, changes: Iterable[Change]) -> tuple[tuple[AnyResource, ...], tuple[Problem, ...]]:
+        """The resources as they would be after these changes, and what is wrong with the changed ones.
 
-    def _read(self, ref: Ref, raw: Raw) -> tuple[Raw, AnyResource | None, tuple[Problem, ...]]:
-        known = self._known.get(ref)
-        if known is not None and known[0] is raw:
-            return known
-        resource, problems = decode(raw)
-        if known is not None and known[1] == resource:
-            resource = known[1]
-        return raw, resource, problems
+        Nothing is remembered but the reading: if the changes are made, it is not done again.
+        """
+        known = {ref: resource for ref, (_, resource, _) in self._known.items()}
+        problems: list[Problem] = []
+        self._tried = {}
+        for change in changes:
+            read = self._read(change.ref, change.after, change.positions) if change.after is not None else None
+            if read is not None:
+                self._tried[change.ref] = read
+                problems += read.problems
+            if change.ref.kind in KINDS_COMPILED:
+                known[change.ref] = read.resource if read is not None else None
+        return tuple(resource for resource in known.values() if resource is not None), tuple(problems)
+
+    def _read(self, ref: Ref, raw: Raw, positions: Positions | None = None) -> _Read:
+        known, tried = self._known.get(ref), self._tried.get(ref)
+        for read in (known, tried):
+            if read is not None and read.raw is raw:
+                return read
+        resource, problems = decode(raw, positions.at if positions else None)
+        if known is not None and known.resource == resource:
+            resource = known.resource
+        return _Read(raw, resource, problems)

@@ -8,25 +8,33 @@ objects as they would be.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from meshgate.aio import Latest
-from meshgate.api import AnyResource, Problem, Ref
-from meshgate.app.compiler import Compiled, Compiler
+from meshgate.api import AnyResource, Problem, Ref, has_errors
+from meshgate.app.compiler import Compiler
 from meshgate.app.objects import KINDS_COMPILED, Decoded, Raw
 from meshgate.app.proxies import proxies_of
+from meshgate.host.controllers import KINDS_READ
 from meshgate.mesh import Snapshot
 from meshgate.plan import Proxy
-from meshgate.store.core import Change, meta
+from meshgate.store.core import Change, StatusFault, meta
 from meshgate.store.sqlite import Store
 from meshgate.xds import ResourceTable
 from meshgate.xds.server import AdsServer
 
+log = logging.getLogger(__name__)
+
 MERGE_S = 0.005
 """Single writes that come this soon after a build are built together."""
+KINDS_FOLLOWED = tuple(sorted(KINDS_READ | set(KINDS_COMPILED)))
+
+Settle = Callable[[Collection[str]], Collection[str]]
+"""Runs the controllers after objects of these kinds changed; the kinds that they wrote."""
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +50,8 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
     """How long the build took."""
+    failure: str = ""
+    """Why there is no build of this revision, by a fault of ours: what was built before is still in use."""
 
 
 class Pipeline:
@@ -52,11 +62,11 @@ class Pipeline:
         store: Store,
         ads: AdsServer,
         compiler: Compiler,
-        settle: Callable[[], None],
+        settle: Settle,
         *,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`settle` runs the controllers, so that what is built is complete."""
+        """`settle` is called before a build, so that what is built is complete."""
         self.built: Latest[Built] = Latest(Built(revision=-1))
         self._store = store
         self._ads = ads
@@ -64,29 +74,34 @@ class Pipeline:
         self._settle = settle
         self._now = now
         self._decoded = Decoded()
+        self._seen: Mapping[Ref, Raw] = {}
 
     async def run(self) -> None:
         """Follow the store, for ever."""
         async for revision in self._store.revision:
             if revision > self.built.value.revision:
-                self.build()
+                self._build_if_possible()
                 await asyncio.sleep(MERGE_S)
 
     def build(self) -> Built:
         """Compile what the store holds now and publish it."""
         began = self._now()
-        self._settle()
+        objects = self._settled_objects()
         revision = self._store.revision.value
-        resources, problems = self._decoded.take(self._objects())
+        resources, problems = self._decoded.take(
+            {ref: raw for ref, raw in objects.items() if ref.kind in KINDS_COMPILED}
+        )
         proxies = proxies_of(resources)
         compiled = self._compiler.compile(resources, proxies.values())
-        self._publish(proxies, compiled)
+        tables = {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
+        for proxy_id, table in tables.items():
+            self._ads.publish(proxy_id, table)
         built = Built(
             revision=revision,
             snapshot=compiled.snapshot,
             resources=resources,
             proxies=proxies,
-            tables={proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()},
+            tables=tables,
             problems=self._placed((*problems, *compiled.problems)),
             seconds=self._now() - began,
         )
@@ -94,29 +109,60 @@ class Pipeline:
         return built
 
     async def admit(self, changes: Sequence[Change]) -> tuple[Problem, ...]:
-        """What would be wrong with the mesh after these changes, as far as it concerns the objects that change."""
-        if not any(change.ref.kind in KINDS_COMPILED for change in changes):
-            return ()
-        after = [(change.ref, change.after) for change in changes if change.ref.kind in KINDS_COMPILED]
-        resources = self._decoded.with_changes(after)
-        problems = self._compiler.compile(resources, proxies_of(resources).values()).problems
-        concerned = {change.ref for change in changes}
-        return tuple(problem for problem in problems if problem.ref in concerned)
+        """What would be wrong with the mesh after these changes, as far as it concerns the objects that change.
+
+        Everything is done that a build does, so that what would break one is never stored.
+        """
+        resources, problems = self._decoded.tried(changes)
+        if has_errors(problems) or not any(change.ref.kind in KINDS_COMPILED for change in changes):
+            return problems
+        places = {change.ref: change.positions for change in changes}
+        found = self._compiler.compile(resources, proxies_of(resources).values()).problems
+        for problem in found:
+            if problem.ref in places and problem not in problems:
+                positions = places[problem.ref]
+                position = positions.at(problem.path) if positions else problem.position
+                problems += (msgspec.structs.replace(problem, position=position),)
+        return problems
 
     async def wait_built(self, revision: int) -> Built:
-        """Wait until everything up to a revision is in. The caller sets the deadline."""
-        return await self.built.wait_for(lambda built: built.revision >= revision)
+        """Wait until everything up to a revision is in. The caller sets the deadline.
+
+        Raises StatusFault 500 if it can't be built, by a fault of ours.
+        """
+        built = await self.built.wait_for(lambda built: built.revision >= revision)
+        if built.failure:
+            text = f"the newest objects cannot be compiled, by a bug in meshgate: {built.failure}"
+            raise StatusFault(text, code=500, reason="InternalError")
+        return built
+
+    def _build_if_possible(self) -> None:
+        """A fault of ours must not take down the proxies' only source of configuration: the last good one stays."""
+        try:
+            self.build()
+        except Exception as error:
+            log.exception("the objects cannot be compiled; proxies keep what they have")
+            failure = f"{type(error).__name__}: {error}"
+            built = msgspec.structs.replace(self.built.value, revision=self._store.revision.value, failure=failure)
+            self.built.set(built)
+
+    def _settled_objects(self) -> Mapping[Ref, Raw]:
+        """All objects, after the controllers had their turn."""
+        objects = self._objects()
+        known = self._seen
+        changed = {ref.kind for ref, raw in objects.items() if known.get(ref) is not raw}
+        changed |= {ref.kind for ref in known.keys() - objects.keys()}
+        if changed and self._settle(changed):
+            objects = self._objects()
+        self._seen = objects
+        return objects
 
     def _objects(self) -> dict[Ref, Raw]:
         return {
             Ref(kind, meta(raw).get("namespace", ""), meta(raw)["name"]): raw
-            for kind in KINDS_COMPILED
+            for kind in KINDS_FOLLOWED
             for raw in self._store.list(kind)
         }
-
-    def _publish(self, proxies: Mapping[str, Proxy], compiled: Compiled) -> None:
-        for proxy_id, proxy in proxies.items():
-            self._ads.publish(proxy_id, compiled.tables[proxy])
 
     def _placed(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """The problems, each with the place in its file where one is known; sorted."""

@@ -42,6 +42,7 @@ class MeshStatus:
             "controlPlane": {"pid": os.getpid()},
             "resourceVersion": str(built.revision),
             "buildSeconds": round(built.seconds, 4),
+            "failure": built.failure,
             "proxies": [self._proxy(proxy_id, status) for proxy_id, status in sorted(self._ads.state.value.items())],
             "problems": [msgspec.to_builtins(problem) | {"ref": str(problem.ref or "")} for problem in problems],
             **self._parts(),

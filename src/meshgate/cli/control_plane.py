@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from meshgate.app.options import Options
+from meshgate.cli.logging_setup import set_up_logging
 
 
 @click.command("control-plane", hidden=True)
@@ -13,4 +14,5 @@ def command(options: str) -> None:
     """Run the control plane of a mesh whose capsule is around it."""
     from meshgate.app.control_plane import run
 
+    set_up_logging()
     run(Options.from_json(options))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from meshgate.errors import MeshgateError, Refused
+from meshgate.errors import ApiError, MeshgateError, Refused
 
 COMMANDS = {
     "up": ("up", "start the mesh on this machine"),
@@ -71,11 +71,15 @@ def commands() -> None:
 
 
 def print_error(error: MeshgateError) -> None:
-    """`error: what` on standard error, each refused field on a line of its own, and the hint."""
-    print(f"error: {error.text}", file=sys.stderr)
-    if isinstance(error, Refused):
+    """What is wrong, on standard error: each refused field on a line of its own, then the hint."""
+    if isinstance(error, Refused) and error.problems:
+        print("error: refused, and nothing was changed:", file=sys.stderr)
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
+    elif isinstance(error, ApiError):
+        print(f"Error from server ({error.reason}): {error.text}", file=sys.stderr)
+    else:
+        print(f"error: {error.text}", file=sys.stderr)
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
 

@@ -30,6 +30,9 @@ from meshgate.plan.values import (
     TcpProxyPlan,
 )
 
+EDGE_SOCKET_MODE = 0o666
+"""The edge runs as another user; who may reach the socket at all is decided by its directory."""
+
 
 def gateway_listener(
     port_servers: PortServers, scope: Scope, client: Client, settings: OutboundSettings
@@ -82,7 +85,7 @@ def edge_listener(listener: ListenerPlan, port: int, socket: str) -> ListenerPla
     return msgspec.structs.replace(
         listener,
         name=names.edge_listener(port),
-        address=PipeAddress(path=names.edge_socket_path(socket, port)),
+        address=PipeAddress(path=names.edge_socket_path(socket, port), mode=EDGE_SOCKET_MODE),
         listener_filters=(ProxyProtocolFilter(), *others),
     )
 
