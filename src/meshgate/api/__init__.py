@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from meshgate.api import codes
 from meshgate.api.config import ConfigMap, Event, EventSource, Namespace, Secret, ServiceAccount
-from meshgate.api.decode import Decoder, Raw, decode, decode_all, unimplemented
+from meshgate.api.decode import Decoder, decode, decode_all, unimplemented
 from meshgate.api.destination_rule import (
     BackendUtilization,
     ClientTLSMode,
@@ -40,9 +40,8 @@ from meshgate.api.destination_rule import (
 )
 from meshgate.api.documents import Document, documents, duplicates
 from meshgate.api.duration import duration_text, parse_duration
-from meshgate.api.encode import Writer, encode, encode_value
+from meshgate.api.encode import encode, encode_value
 from meshgate.api.field_path import is_within, parts_of, path_of, without_indices
-from meshgate.api.findings import findings_of
 from meshgate.api.gateway import (
     Gateway,
     Server,
@@ -53,7 +52,7 @@ from meshgate.api.gateway import (
     TLSProtocol,
 )
 from meshgate.api.implemented import EVERYTHING, IMPLEMENTED, KINDS_NOT_YET, Table
-from meshgate.api.installation import EGRESS, INGRESS, Installation, installation
+from meshgate.api.installation import Installation, installation
 from meshgate.api.istio_operator import Components, GatewayComponent, GatewayKubernetes, GatewayService, IstioOperator
 from meshgate.api.kinds import KINDS, Kind, kind_of
 from meshgate.api.locality import (
@@ -63,7 +62,6 @@ from meshgate.api.locality import (
     ZoneAwareLoadBalancerSetting,
 )
 from meshgate.api.mesh_config import (
-    ALL_NAMESPACES,
     AccessLogEncoding,
     ForwardClientCertDetails,
     GatewayTopology,
@@ -79,24 +77,9 @@ from meshgate.api.mesh_config import (
     ProxyConfig,
     TopologyProxyProtocol,
 )
-from meshgate.api.mesh_layers import (
-    CONFIG_MAP,
-    KEY,
-    OURS,
-    SYSTEM_NAMESPACE,
-    MeshLayer,
-    config_map_content,
-    layer_findings,
-    mesh_config,
-    mesh_layers,
-    mesh_text_findings,
-    oldest_first,
-    operator_findings,
-    overlaid,
-)
+from meshgate.api.mesh_layers import MeshLayer, mesh_config, mesh_layers
 from meshgate.api.meta import Meta, Owner
 from meshgate.api.problem import Problem, Severity, has_errors
-from meshgate.api.profiles import PROFILES
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.resource import AnyResource, Resource, Spec, of_type
 from meshgate.api.secret_bytes import SecretBytes
@@ -124,27 +107,9 @@ from meshgate.api.service_entry import (
     ServiceEntryPort,
     WorkloadEntry,
 )
-from meshgate.api.settings import MOST_ITEMS, set_values
+from meshgate.api.settings import set_values
 from meshgate.api.string_match import Exact, Prefix, Present, Regex, StringMatch, ValueMatch
-from meshgate.api.value import (
-    Body,
-    BodyMark,
-    Bounds,
-    DestinationPort,
-    Labels,
-    Pairs,
-    Percentage,
-    PortSelector,
-    RawJson,
-    RawMark,
-    UInt32,
-    UInt64,
-    Value,
-    Within,
-    find,
-    is_subset,
-    pairs_of,
-)
+from meshgate.api.value import Labels, Pairs, Percentage, Value, find, is_subset, pairs_of
 from meshgate.api.virtual_service import (
     Abort,
     CorsPolicy,
@@ -213,27 +178,15 @@ from meshgate.api.workload import (
 )
 
 __all__ = [
-    "ALL_NAMESPACES",
-    "CONFIG_MAP",
-    "EGRESS",
     "EVERYTHING",
     "IMPLEMENTED",
-    "INGRESS",
-    "KEY",
     "KINDS",
     "KINDS_NOT_YET",
-    "MOST_ITEMS",
-    "OURS",
-    "PROFILES",
-    "SYSTEM_NAMESPACE",
     "Abort",
     "AccessLogEncoding",
     "AddressType",
     "AnyResource",
     "BackendUtilization",
-    "Body",
-    "BodyMark",
-    "Bounds",
     "ClientTLSMode",
     "ClientTLSSettings",
     "Components",
@@ -249,7 +202,6 @@ __all__ = [
     "Delegate",
     "Deployment",
     "Destination",
-    "DestinationPort",
     "DestinationRule",
     "Document",
     "DownwardFile",
@@ -334,7 +286,6 @@ __all__ = [
     "Pod",
     "PodSecurityContext",
     "PodTemplate",
-    "PortSelector",
     "PortTrafficPolicy",
     "Prefix",
     "Present",
@@ -345,9 +296,6 @@ __all__ = [
     "ProxyConfig",
     "ProxyProtocol",
     "ProxyProtocolVersion",
-    "Raw",
-    "RawJson",
-    "RawMark",
     "RedirectPort",
     "Ref",
     "Regex",
@@ -393,8 +341,6 @@ __all__ = [
     "TrafficPolicy",
     "TransportProtocol",
     "TunnelSettings",
-    "UInt32",
-    "UInt64",
     "UnmatchedPreflights",
     "Value",
     "ValueMatch",
@@ -402,13 +348,10 @@ __all__ = [
     "Volume",
     "VolumeMount",
     "WarmupConfiguration",
-    "Within",
     "WorkloadEntry",
     "WorkloadSelector",
-    "Writer",
     "ZoneAwareLoadBalancerSetting",
     "codes",
-    "config_map_content",
     "decode",
     "decode_all",
     "documents",
@@ -417,20 +360,14 @@ __all__ = [
     "encode",
     "encode_value",
     "find",
-    "findings_of",
     "has_errors",
     "installation",
     "is_subset",
     "is_within",
     "kind_of",
-    "layer_findings",
     "mesh_config",
     "mesh_layers",
-    "mesh_text_findings",
     "of_type",
-    "oldest_first",
-    "operator_findings",
-    "overlaid",
     "pairs_of",
     "parse_duration",
     "parts_of",

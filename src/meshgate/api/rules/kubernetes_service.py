@@ -6,7 +6,7 @@ from meshgate.api.rules.finding import Finding, Findings
 from meshgate.api.rules.host_names import is_address
 from meshgate.api.rules.kubernetes_names import is_dns_label, is_dns_name, is_port_name, label_pairs
 from meshgate.api.rules.values import HIGHEST_PORT, port
-from meshgate.api.service import Endpoints, EndpointSlice, IntOrString, Service, ServiceType
+from meshgate.api.service import EndpointAddress, Endpoints, EndpointSlice, IntOrString, Service, ServiceType
 
 
 def service_findings(spec: Service) -> Findings:
@@ -78,9 +78,13 @@ def endpoint_slice_findings(spec: EndpointSlice) -> Findings:
 def endpoints_findings(spec: Endpoints) -> Findings:
     """What Kubernetes would refuse."""
     for index, subset in enumerate(spec.subsets):
-        for key, addresses in (("addresses", subset.addresses), ("notReadyAddresses", subset.not_ready_addresses)):
-            for number, address in enumerate(addresses):
-                if not is_address(address.ip):
-                    yield Finding(f"subsets[{index}].{key}[{number}].ip", f'"{address.ip}" is no address')
+        yield from _addresses(f"subsets[{index}].addresses", subset.addresses)
+        yield from _addresses(f"subsets[{index}].notReadyAddresses", subset.not_ready_addresses)
         for number, entry in enumerate(subset.ports):
             yield from port(f"subsets[{index}].ports[{number}].port", entry.port)
+
+
+def _addresses(path: str, addresses: tuple[EndpointAddress, ...]) -> Findings:
+    for index, address in enumerate(addresses):
+        if not is_address(address.ip):
+            yield Finding(f"{path}[{index}].ip", f'"{address.ip}" is no address')
