@@ -53,6 +53,15 @@ class CapsuleUnderTest:
         client.close()
         os.kill(self.control_pid, signal.SIGKILL)
 
+    def host_pid(self, pid: int) -> int:
+        """Our number of a child of the holder that has this number in the capsule."""
+        for path in Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                lines = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+                if lines["PPid"] == str(self.capsule.pid) and lines["NSpid"].split()[1:2] == [str(pid)]:
+                    return int(path.parent.name)
+        raise AssertionError(f"no child {pid} in the capsule")
+
     def leave(self, status: int) -> None:
         """Let the control plane end by itself with this status."""
         assert self._relay is not None

@@ -98,6 +98,10 @@ class Runtime:
     def state(self, container_id: str) -> ChildState | None:
         return self._states.get(container_id)
 
+    def container_ids(self, prefix: str) -> tuple[str, ...]:
+        """Ids of all that is known, running or ended, whose id begins so."""
+        return tuple(child_id for child_id in self._states if child_id.startswith(prefix))
+
     async def start(self, spec: ContainerSpec) -> ChildState:
         """Start a container; raises `spawn.SpawnFault` with the reason if its command does not come to run."""
         with contextlib.ExitStack() as ours:
@@ -187,6 +191,10 @@ class Runtime:
                     await self.wait_exit(_LOG_PREFIX + pod_id)
             await self.stop(_LOG_PREFIX + pod_id, 0)
             await self.forget(_LOG_PREFIX + pod_id)
+
+    def logged_pods(self) -> tuple[str, ...]:
+        """Pods that have a log shim."""
+        return tuple(child_id.removeprefix(_LOG_PREFIX) for child_id in self.container_ids(_LOG_PREFIX))
 
     def close(self) -> None:
         for shim in self._shims.values():

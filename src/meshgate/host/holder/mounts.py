@@ -16,6 +16,8 @@ from meshgate.host.holder.requests import Operation
 
 _SCRATCH = "/run"
 """Exists on every Linux (FHS 3.0) and is covered in every view anyway."""
+_OLD_ROOT = "/.meshgate-root"
+"""In a root of our own: the real one, until everything is bound from it."""
 
 
 def apply_view(operations: Sequence[Operation]) -> None:
@@ -35,6 +37,9 @@ def apply_view(operations: Sequence[Operation]) -> None:
     for source in sources:
         if source >= 0:
             os.close(source)
+    if os.path.ismount(_OLD_ROOT):
+        ns.umount(_OLD_ROOT)
+        os.rmdir(_OLD_ROOT)
 
 
 def _open_source(operation: Operation) -> int:
@@ -138,9 +143,9 @@ def _overlay(directory: str, scratch: str) -> None:
 def _enter_new_root() -> None:
     """A root of our own with a bind of every entry of the real one: an overlay of `/` would hide mounts below it."""
     _stand_in("/", _SCRATCH)
-    os.chdir(_SCRATCH)
-    ns.pivot_root(".", ".")
-    ns.umount(".")
+    old = f"{_SCRATCH}{_OLD_ROOT}"
+    os.mkdir(old, 0o700)
+    ns.pivot_root(_SCRATCH, old)
     os.chdir("/")
 
 

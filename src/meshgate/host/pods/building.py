@@ -1,0 +1,215 @@
+"""From a pod's container to what the runtime starts: command, variables, user, view.
+
+The applications of a pod share one user (on a cluster they would all be root: they hand each other files in volumes,
+and nothing else of theirs can be touched: each has a PID and mount namespace of its own); the sidecar has another
+one. They get a view with their volumes, private /tmp and /dev/shm, and nothing of the mesh's. A pod made by `meshgate
+run` (an annotation, which only who may use the API can write) runs as its caller, in its caller's directory.
+"""
+
+from __future__ import annotations
+
+import json
+import pwd
+import sys
+from pathlib import Path
+
+from msgspec import Struct
+
+from meshgate.api import Container
+from meshgate.host.network import SIDECAR_GID, PodNet
+from meshgate.host.pods.environment import environment, expand_all
+from meshgate.host.pods.fault import CannotStart
+from meshgate.host.pods.images import command_line
+from meshgate.host.pods.injection import PROXY
+from meshgate.host.pods.objects import Objects, PodResource, Whereabouts, pod_field
+from meshgate.host.pods.places import Places, PodPlaces
+from meshgate.host.pods.users import PodIds, UserIds
+from meshgate.host.pods.volumes import Volumes
+from meshgate.host.runtime import Attached, ContainerSpec, Logged
+from meshgate.host.views import (
+    CONTAINER_PATH,
+    HOME,
+    Empty,
+    FileToWrite,
+    Machine,
+    Mounted,
+    PodFiles,
+    ThisMachine,
+    User,
+    View,
+    plan_view,
+    pod_files,
+)
+
+RUN_AS_CALLER = "meshgate.io/run"
+"""Annotation: JSON with `uid`, `gid`, `groups`, `cwd` of whoever called `meshgate run`."""
+_EMPTY = (Empty(target="/tmp"), Empty(target="/var/tmp"), Empty(target="/dev/shm"))
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """Who called `meshgate run`, and where."""
+
+    user: User
+    cwd: str
+
+
+class MeshOnMachine(Struct, frozen=True, kw_only=True):
+    """What is the same for all pods of a mesh."""
+
+    objects: Objects
+    places: Places
+    users: UserIds
+    private: tuple[str, ...]
+    """The data directory and the directory of the API's socket."""
+    envoy: Path
+    node_name: str = "meshgate"
+    host_address: str = ""
+    domain: str = "cluster.local"
+    machine: Machine = ThisMachine()
+
+    @property
+    def reachable(self) -> tuple[str, ...]:
+        """Interpreter, installed packages and Envoy: a root's home that holds them may be closed to others."""
+        folders = [sys.prefix, sys.base_prefix, *(path for path in sys.path if Path(path).is_dir())]
+        return tuple(dict.fromkeys([*folders, str(self.envoy)]))
+
+    @property
+    def search_path(self) -> str:
+        """`python3` is the interpreter that meshgate runs with, everything else is the machine's."""
+        return f"{Path(sys.executable).parent}:{CONTAINER_PATH}"
+
+
+class Building:
+    """Makes the container specs of one pod, once it has its network."""
+
+    def __init__(self, pod: PodResource, mesh: MeshOnMachine, net: PodNet, ids: PodIds) -> None:
+        self.pod = pod
+        self.mesh = mesh
+        self.net = net
+        self.places: PodPlaces = mesh.places.pod(pod.meta.uid, pod.meta.namespace, pod.meta.name)
+        self._ids = ids
+        self.volumes = Volumes(pod, self.places, ids.pod)
+        self._at = Whereabouts(net.address, mesh.node_name, mesh.host_address)
+
+    def prepare_volumes(self) -> None:
+        self.volumes.prepare(self.mesh.objects, self.field)
+
+    def field(self, path: str) -> str:
+        return pod_field(self.pod, path, self._at)
+
+    def user(self, container: Container) -> User:
+        """An id of its own, unless the spec names one.
+
+        Root of a container is not root of this machine, so 0 is not taken.
+        """
+        caller = _caller(self.pod)
+        if caller is not None:
+            return caller.user
+        wanted, of_pod = container.security_context, self.pod.spec.security_context
+        own = self._ids.proxy if container.name == PROXY else self._ids.pod
+        uid = (wanted and wanted.run_as_user) or (of_pod and of_pod.run_as_user) or own
+        gid = (wanted and wanted.run_as_group) or (of_pod and of_pod.run_as_group) or self._ids.pod
+        groups = [self._ids.pod, *([of_pod.fs_group] if of_pod and of_pod.fs_group else [])]
+        if SIDECAR_GID in (uid, gid, *groups):
+            raise CannotStart(f"uid and gid {SIDECAR_GID} are the sidecar's: its traffic is not captured")
+        return User(uid=uid, gid=gid, groups=tuple(groups))
+
+    def environment(self, container: Container) -> dict[str, str]:
+        variables = environment(container, self.pod, self.mesh.objects, self.mesh.search_path, self.field)
+        caller = _caller(self.pod)
+        return variables if caller is None else {**variables, "HOME": _home(caller.user)}
+
+    def working_directory(self, container: Container) -> str:
+        caller = _caller(self.pod)
+        return container.working_dir or (caller.cwd if caller is not None else "/")
+
+    async def application(self, container: Container, run: int) -> ContainerSpec:
+        """The spec of an application's run; CannotStart if something that it needs is missing."""
+        self.prepare_volumes()
+        variables = self.environment(container)
+        user = self.user(container)
+        argv = expand_all(command_line(container, self.mesh.objects), variables)
+        return ContainerSpec(
+            id=self.container_id(container, run),
+            argv=argv,
+            env=variables,
+            user=user,
+            cwd=self.working_directory(container),
+            hostname=self.hostname,
+            view=plan_view(self.view(user, self.volumes.mounts(container)), self.mesh.machine),
+            netns_fd=self.net.netns_fd,
+            stdio=self.logged(container, run),
+            note=self.note(),
+        )
+
+    def container_id(self, container: Container, run: int) -> str:
+        return container_id(self.pod.meta.uid, container.name, run)
+
+    def logged(self, container: Container, run: int) -> Logged | Attached:
+        return Logged(pod_id=self.pod.meta.uid, path=self.places.log(container.name, run))
+
+    def note(self) -> str:
+        """For a control plane after this one: the ids that are in use."""
+        return json.dumps({"ids": self._ids})
+
+    @property
+    def hostname(self) -> str:
+        """As the kubelet: the pod's name, cut to what a kernel takes."""
+        return (self.pod.spec.hostname or self.pod.meta.name)[:63].rstrip("-.")
+
+    def view(self, user: User, mounts: tuple[Mounted, ...], files: tuple[FileToWrite, ...] = ()) -> View:
+        """What a container of this pod sees, besides what is its own."""
+        aliases = tuple((alias.ip, alias.hostnames) for alias in self.pod.spec.host_aliases)
+        about = PodFiles(
+            hostname=self.hostname, address=self.net.address, resolv_conf=self.net.resolv_conf, aliases=aliases
+        )
+        return View(
+            user=user,
+            hidden=("/run",),
+            private=self.mesh.private,
+            reachable=self.mesh.reachable,
+            files=(*pod_files(about, user, _host_files()), *files),
+            empty=() if _caller(self.pod) is not None else _EMPTY,
+            mounts=mounts,
+        )
+
+
+def container_id(pod_id: str, container: str, run: int) -> str:
+    return f"pod/{pod_id}/{container}/{run}"
+
+
+def parse_container_id(text: str) -> tuple[str, str, int] | None:
+    """Pod, container and run; None for what is no container of a pod.
+
+    >>> parse_container_id("pod/1234/app/2"), parse_container_id("edge/envoy/0")
+    (('1234', 'app', 2), None)
+    """
+    parts = text.split("/")
+    if len(parts) != 4 or parts[0] != "pod":
+        return None
+    return parts[1], parts[2], int(parts[3])
+
+
+def _host_files() -> dict[str, str]:
+    names = {name: Path("/etc") / name for name in ("nsswitch.conf", "passwd")}
+    return {name: path.read_text() for name, path in names.items() if path.exists()}
+
+
+def _caller(pod: PodResource) -> Caller | None:
+    text = pod.meta.annotation(RUN_AS_CALLER)
+    if not text:
+        return None
+    try:
+        given = json.loads(text)
+        groups = tuple(int(gid) for gid in given.get("groups", ()))
+        user = User(uid=int(given["uid"]), gid=int(given["gid"]), groups=groups)
+        return Caller(user=user, cwd=str(given["cwd"]))
+    except (ValueError, KeyError, TypeError) as fault:
+        raise CannotStart(f"annotation {RUN_AS_CALLER} cannot be read: {fault}") from fault
+
+
+def _home(user: User) -> str:
+    try:
+        return pwd.getpwuid(user.uid).pw_dir
+    except KeyError:
+        return HOME

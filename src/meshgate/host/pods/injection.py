@@ -1,0 +1,86 @@
+"""Which pods get a sidecar, and what their spec then says. Pure; Istio's rules for automatic injection.
+
+As with Istio's `enableNamespacesByDefault: true`
+(istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy): a label that says
+no wins, then one that says yes; without labels the pod is injected. The sidecar is a container of the spec named
+`istio-proxy`, so `kubectl get pods` shows it as it would on a cluster, and whoever asks whether a pod has a proxy
+looks for that name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from meshgate.api import Container, Meta, Pod
+from meshgate.store.core import Raw
+
+PROXY = "istio-proxy"
+PROXY_IMAGE = "istio/proxyv2"
+"""Shown only: the proxy is the Envoy of this machine."""
+INJECT = "sidecar.istio.io/inject"
+TEMPLATES = "inject.istio.io/templates"
+STATUS = "sidecar.istio.io/status"
+
+_YES = ("y", "yes", "true", "on")
+_NEVER_INJECTED = ("kube-system", "kube-public", "kube-node-lease", "local-path-storage")
+Role = Literal["sidecar", "router", "none"]
+
+
+def wants_sidecar(meta: Meta, spec: Pod, namespace_labels: Mapping[str, str]) -> bool:
+    """True if the pod is to be given a sidecar that it does not have yet."""
+    if has_proxy(spec) or meta.namespace in _NEVER_INJECTED:
+        return False
+    of_pod = meta.label(INJECT) or meta.annotation(INJECT)
+    of_namespace = namespace_labels.get("istio-injection", "")
+    is_refused = of_namespace == "disabled" or (of_pod != "" and of_pod.lower() not in _YES)
+    return not is_refused
+
+
+def proxy_role(meta: Meta, spec: Pod) -> Role:
+    """What the pod's proxy is.
+
+    A gateway says so by its template, or by the command line that Istio's charts give it.
+    """
+    proxy = proxy_container(spec)
+    if proxy is None:
+        return "none"
+    templates = [name.strip() for name in meta.annotation(TEMPLATES).split(",")]
+    if "gateway" in templates or proxy.args[:2] == ("proxy", "router"):
+        return "router"
+    return "sidecar"
+
+
+def has_proxy(spec: Pod) -> bool:
+    return proxy_container(spec) is not None
+
+
+def proxy_container(spec: Pod) -> Container | None:
+    return next((container for container in spec.containers if container.name == PROXY), None)
+
+
+def injected(raw: Raw) -> dict[str, Any]:
+    """The pod with a sidecar."""
+    spec, metadata = raw["spec"], raw["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), STATUS: _STATUS_TEXT}
+    containers = [*spec.get("containers", ()), _PROXY_CONTAINER]
+    return {
+        **raw,
+        "metadata": {**metadata, "annotations": annotations},
+        "spec": {**spec, "containers": containers},
+    }
+
+
+_STATUS_TEXT = json.dumps({"containers": [PROXY], "revision": "default"}, separators=(",", ":"))
+_PROXY_CONTAINER: Mapping[str, object] = {
+    "name": PROXY,
+    "image": PROXY_IMAGE,
+    "args": ["proxy", "sidecar"],
+    "ports": [{"name": "http-envoy-prom", "containerPort": 15090, "protocol": "TCP"}],
+    "readinessProbe": {
+        "httpGet": {"path": "/healthz/ready", "port": 15021},
+        "periodSeconds": 15,
+        "failureThreshold": 4,
+    },
+}

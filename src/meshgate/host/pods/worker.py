@@ -1,0 +1,262 @@
+"""One pod, from the moment it has a node until nothing of it is left.
+
+Coming up: network, log shim, then its crew of containers. Going: not ready any more, TERM to the applications, KILL
+after the grace period, then the sidecar, then network and files, then the object. What goes wrong on the machine is
+tried again and said in the status. A worker whose task is cancelled leaves everything running: the next control plane
+adopts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec import Struct
+
+from meshgate.aio import Latest
+from meshgate.api import Ref, decode
+from meshgate.errors import EnvironmentFault
+from meshgate.host.holder.requests import ChildState
+from meshgate.host.network import PodIdentity, PodNet, parse_capture
+from meshgate.host.pods.building import Building, MeshOnMachine
+from meshgate.host.pods.crew import Crew, newest_children, with_run
+from meshgate.host.pods.ending import stop_all
+from meshgate.host.pods.events import EventStore, PodEvents
+from meshgate.host.pods.fault import CannotStart
+from meshgate.host.pods.injection import proxy_role
+from meshgate.host.pods.network import PodNetworking
+from meshgate.host.pods.objects import PodResource
+from meshgate.host.pods.status import ContainerState, PodState, Waiting, is_done, pod_phase, pod_status
+from meshgate.host.pods.stored_status import stored_address, stored_containers, stored_start
+from meshgate.host.pods.users import PodIds
+from meshgate.host.runtime import Runtime
+from meshgate.host.sidecar import ProxyDoor, Sidecar
+from meshgate.store.core import Delete, Raw, SetStatus, StatusFault
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_RETRY_FIRST_S = 0.5
+_RETRY_LONGEST_S = 10.0
+_CLEAN_UP_S = 30.0
+
+
+class PodDeps(Struct, frozen=True, kw_only=True):
+    """What every pod's worker works with."""
+
+    store: EventStore
+    runtime: Runtime
+    network: PodNetworking
+    door: ProxyDoor
+    mesh: MeshOnMachine
+    now: Callable[[], datetime]
+
+
+class PodWorker:
+    """Owns everything of one pod on this machine."""
+
+    def __init__(self, raw: Raw, deps: PodDeps) -> None:
+        resource, problems = decode(raw)
+        if resource is None or resource.kind != "Pod":
+            raise EnvironmentFault(f"a stored pod cannot be read: {problems[0].text if problems else raw.get('kind')}")
+        self.pod: PodResource = resource  # type: ignore[assignment] # kind says which spec
+        self.ref = resource.ref
+        self.uid = resource.meta.uid
+        self.attached = asyncio.Event()
+        """Set once it has its network, or has failed to get one: the network may be pruned then."""
+        self.building: Building | None = None
+        self.crew: Crew | None = None
+        self._raw = raw
+        self._deps = deps
+        self._events = PodEvents(deps.store, self.ref, self.uid, deps.now)
+        self._ids: PodIds | None = None
+        self._end_asked: Latest[float | None] = Latest(None)
+        self._dirty = asyncio.Event()
+        self._started = stored_start(raw) or deps.now()
+        self._message, self._reason = "", ""
+        self._sidecar: Sidecar | None = None
+
+    def update(self, raw: Raw) -> None:
+        """The newest version of the object: only its deletion matters, the rest of a pod's spec does not change."""
+        meta = raw["metadata"]
+        if meta.get("deletionTimestamp"):
+            grace = meta.get("deletionGracePeriodSeconds")
+            default = self.pod.spec.termination_grace_period_seconds
+            self.end(float(grace if grace is not None else default))
+
+    def end(self, grace_s: float) -> None:
+        """Ask it to end; a shorter grace period than was asked for before wins only until the ending has begun."""
+        self._end_asked.set(grace_s)
+
+    def refresh_volumes(self) -> None:
+        """An object that a volume shows has changed."""
+        if self.building is None:
+            return
+        try:
+            self.building.prepare_volumes()
+        except CannotStart as fault:  # containers keep what they have
+            self._events.warn("FailedMount", fault.text)
+
+    async def run(self, children: Sequence[ChildState]) -> None:
+        """Live and end. `children`: what of it runs since before our restart."""
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(self._write_statuses())
+            living = group.create_task(self._live(children))
+            grace_s = await self._end_asked.wait_for(lambda grace: grace is not None)
+            living.cancel()
+            await asyncio.wait([living])  # no deadline: it stops where it waits
+            await self._end(grace_s or 0.0)
+            writing.cancel()
+
+    # --- living -----------------------------------------------------------------------------------------------------
+
+    async def _live(self, children: Sequence[ChildState]) -> None:
+        newest, older = newest_children(children)
+        self._ids = self._pod_ids(newest)
+        net = await self._connect()
+        self.building = building = Building(self.pod, self._deps.mesh, net, self._ids)
+        if proxy_role(self.pod.meta, self.pod.spec) != "none":
+            self._sidecar = Sidecar(building, self._deps.door)
+        await self._deps.runtime.open_log(self.uid)
+        self.crew = Crew(building, self._deps.runtime, self._sidecar, self._known(newest), self._events.warn)
+        for child in older:
+            await self._deps.runtime.forget(child.id)
+        self._write_now()
+        async with asyncio.TaskGroup() as group:
+            watching = [
+                group.create_task(self._follow(self.crew.states)),
+                group.create_task(self._follow(self.crew.is_initialized)),
+            ]
+            await self.crew.run(newest)
+            for task in watching:
+                task.cancel()
+        self._write_now()
+        await self._tear_down()
+
+    async def _connect(self) -> PodNet:
+        """The pod's network: the one it has, or a new one, tried until there is one."""
+        identity = PodIdentity(self.uid, self.ref.namespace, self.ref.name, stored_address(self._raw))
+        pause_s = _RETRY_FIRST_S
+        while True:
+            try:
+                return await self._deps.network.adopt(identity) or await self._attach(identity)
+            except EnvironmentFault as fault:
+                self._say("FailedCreatePodSandBox", fault.text)
+            finally:
+                self.attached.set()
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _RETRY_LONGEST_S)
+
+    async def _attach(self, identity: PodIdentity) -> PodNet:
+        capture = None
+        if proxy_role(self.pod.meta, self.pod.spec) == "sidecar":
+            capture, _ = parse_capture(dict(self.pod.meta.annotations), self.ref)
+        net = await self._deps.network.attach(identity, capture)
+        self._say("", "")
+        return net
+
+    def _known(self, newest: Mapping[str, ChildState]) -> dict[str, ContainerState]:
+        stored = stored_containers(self._raw)
+        return stored | {name: with_run(stored.get(name), child) for name, child in newest.items()}
+
+    def _pod_ids(self, newest: Mapping[str, ChildState]) -> PodIds:
+        """User ids: those that its containers run under already, else new ones."""
+        users = self._deps.mesh.users
+        for child in newest.values():
+            ids = PodIds._make(json.loads(child.note)["ids"])
+            users.claim(ids)
+            return ids
+        return PodIds(users.take(), users.take())
+
+    # --- ending -----------------------------------------------------------------------------------------------------
+
+    async def _end(self, grace_s: float) -> None:
+        self._write_now()
+        if self.crew is not None:
+            await stop_all(self.crew, self._deps.runtime, self._sidecar, grace_s)
+        async with asyncio.timeout(_CLEAN_UP_S):
+            await self._tear_down()
+            await self._deps.runtime.close_log(self.uid)
+            for child_id in self._deps.runtime.container_ids(f"pod/{self.uid}/"):
+                await self._deps.runtime.forget(child_id)
+        if self.building is not None:
+            await asyncio.to_thread(self.building.places.remove)
+        self._deps.mesh.users.give_back(self._ids or ())
+        self._deps.store.transact([Delete(ref=self.ref, uid=self.uid, grace_s=0, missing_ok=True)])
+
+    async def _tear_down(self) -> None:
+        if self._sidecar is not None:
+            await self._sidecar.close()
+        await self._deps.network.detach(self.uid)
+
+    # --- status -----------------------------------------------------------------------------------------------------
+
+    async def _follow(self, latest: Latest[T]) -> None:
+        async for _ in latest:
+            self._dirty.set()
+
+    async def _write_statuses(self) -> None:
+        """Write what is newest; what changes within one turn of the loop is one write."""
+        while True:
+            await self._dirty.wait()  # no deadline: as long as nothing changes
+            self._dirty.clear()
+            self._write_now()
+
+    def _say(self, reason: str, message: str) -> None:
+        if (reason, message) == (self._reason, self._message):
+            return
+        self._reason, self._message = reason, message
+        if message:
+            self._events.warn(reason, message)
+        self._dirty.set()
+
+    def _write_now(self) -> None:
+        raw = self._deps.store.get("Pod", self.ref.namespace, self.ref.name)
+        if raw is None or _uid(raw) != self.uid:
+            return
+        before = raw.get("status")
+        state = self._state()
+        status = pod_status(state, before if isinstance(before, Mapping) else {}, self._deps.now())
+        if status == before or is_done(str(before.get("phase")) if isinstance(before, Mapping) else ""):
+            return
+        try:
+            self._deps.store.transact([SetStatus(raw={**raw, "status": status})])
+        except StatusFault as fault:  # it has been deleted meanwhile
+            log.debug("a status is not kept", extra={"pod": str(self.ref), "why": str(fault)})
+
+    def _state(self) -> PodState:
+        spec = self.pod.spec
+        crew = self.crew
+        containers = [ContainerState(name=container.name, state=Waiting()) for container in spec.containers]
+        init = [ContainerState(name=container.name, state=Waiting()) for container in spec.init_containers]
+        if crew is not None:
+            containers, init = crew.container_states()
+        return PodState(
+            spec=spec,
+            containers=containers,
+            init_containers=init,
+            address=self.building.net.address if self.building is not None else "",
+            host_address=self._deps.mesh.host_address,
+            started=self._started,
+            is_initialized=crew is not None and crew.is_initialized.value,
+            message=self._message,
+            reason=self._reason,
+            is_terminating=self._end_asked.value is not None,
+        )
+
+    @property
+    def phase(self) -> str:
+        return pod_phase(self._state())
+
+
+def _uid(raw: Mapping[str, object]) -> str:
+    metadata = raw.get("metadata")
+    return str(metadata.get("uid")) if isinstance(metadata, Mapping) else ""
+
+
+def pod_ref(raw: Raw) -> Ref:
+    return Ref("Pod", raw["metadata"].get("namespace", ""), raw["metadata"]["name"])
