@@ -32,11 +32,24 @@ _Ports = tuple[tuple[str, str, int, str], ...]
 """Name, protocol, number, appProtocol."""
 
 
+class _Serving:
+    """Pods that can be endpoints, found by namespace and label."""
+
+    def __init__(self, pods: Iterable[Raw]) -> None:
+        self._by_label: defaultdict[tuple[str, str, str], list[Raw]] = defaultdict(list)
+        for pod in pods:
+            if _address(pod) and _phase(pod) not in ("Succeeded", "Failed"):
+                for key, value in (meta(pod).get("labels") or {}).items():
+                    self._by_label[meta(pod)["namespace"], key, value].append(pod)
+
+    def selected(self, namespace: str, selector: Mapping[str, str]) -> list[Raw]:
+        """Those with all labels of the selector."""
+        candidates = [self._by_label.get((namespace, key, value), []) for key, value in selector.items()]
+        return [pod for pod in min(candidates, key=len, default=[]) if matches(selector, pod)]
+
+
 def desired(view: View, _settings: Settings, _now: str) -> Iterable[Write]:
-    pods: defaultdict[str, list[Raw]] = defaultdict(list)
-    for pod in view.list("Pod"):
-        if _address(pod) and _phase(pod) not in ("Succeeded", "Failed"):
-            pods[meta(pod)["namespace"]].append(pod)
+    pods = _Serving(view.list("Pod"))
     existing: defaultdict[tuple[str, str], dict[str, Raw]] = defaultdict(dict)
     for piece in view.list("EndpointSlice"):
         labels = meta(piece).get("labels") or {}
@@ -44,8 +57,7 @@ def desired(view: View, _settings: Settings, _now: str) -> Iterable[Write]:
             existing[meta(piece)["namespace"], labels.get(SERVICE_NAME, "")][meta(piece)["name"]] = piece
     for service in view.list("Service"):
         key = (meta(service)["namespace"], meta(service)["name"])
-        wanted = _slices(service, pods[key[0]])
-        yield from _writes(wanted, existing.pop(key, {}))
+        yield from _writes(_slices(service, pods), existing.pop(key, {}))
     for leftover in existing.values():
         yield from _writes((), leftover)
 
@@ -66,14 +78,13 @@ def _with_content(piece: Raw) -> Any:
     return lambda old: {**old, "endpoints": piece["endpoints"], "ports": piece["ports"]}
 
 
-def _slices(service: Raw, pods: Sequence[Raw]) -> list[Raw]:
+def _slices(service: Raw, pods: _Serving) -> list[Raw]:
     spec = service.get("spec") or {}
     if is_going(service) or spec.get("type") == "ExternalName" or not spec.get("selector"):
         return []
     by_ports: defaultdict[_Ports, list[Raw]] = defaultdict(list)
-    for pod in pods:
-        if matches(spec["selector"], pod):
-            by_ports[_ports(spec.get("ports") or (), pod)].append(pod)
+    for pod in pods.selected(meta(service)["namespace"], spec["selector"]):
+        by_ports[_ports(spec.get("ports") or (), pod)].append(pod)
     publish_all = bool(spec.get("publishNotReadyAddresses"))
     return [_slice(service, ports, found, publish_all) for ports, found in sorted(by_ports.items())]
 
