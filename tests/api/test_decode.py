@@ -333,6 +333,19 @@ def test_addresses_in_the_status(raw: Raw, status: object, expected: tuple[str, 
     assert resource.status_addresses == expected
 
 
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        pytest.param(objects.VIRTUAL_SERVICE, "spec.http.0.name", id="text"),
+        pytest.param(objects.SECRET, "stringData.key", id="secret"),
+        pytest.param(objects.ISTIO_OPERATOR, "spec.meshConfig.trustDomain", id="kept as it is"),
+    ],
+)
+def test_texts_are_unicode(raw: Raw, path: str) -> None:
+    (problem,) = _problems(changed(raw, path, "\ud800"))
+    assert problem.code == codes.WRONG_TYPE
+
+
 def test_objects_that_istio_made_need_not_obey_its_rules() -> None:
     raw = changed(objects.VIRTUAL_SERVICE, "metadata.annotations", {"internal.istio.io/parents": "x"})
     assert decode(raw)[0] is None

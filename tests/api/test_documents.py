@@ -56,6 +56,7 @@ def test_value(text: str, expected: object) -> None:
         pytest.param("a: \x00\n", codes.BROKEN_YAML, "a.yaml:1", "not YAML", id="control character"),
         pytest.param("a: 1\nb: 2\na: 3\n", codes.DUPLICATE_KEY, "a.yaml:3", '"a" is given twice', id="key twice"),
         pytest.param("a:\n  - 1: x\n    '1': y\n", codes.DUPLICATE_KEY, "a.yaml:3", '"1" is', id="key twice as text"),
+        pytest.param("a: 1\nb: \ud800\n", codes.BROKEN_YAML, "a.yaml:2", "not Unicode", id="lone surrogate"),
         pytest.param("- a\n", codes.NOT_AN_OBJECT, "a.yaml:1", "got a list", id="list"),
         pytest.param("text\n", codes.NOT_AN_OBJECT, "a.yaml:1", '"text"', id="text"),
         pytest.param("a: &x [*x]\n", codes.BROKEN_YAML, "a.yaml:1", "contains itself", id="cycle"),

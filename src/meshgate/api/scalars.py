@@ -34,10 +34,24 @@ INT64: Final = Bounds(-(2**63), 2**63 - 1)
 def read_text(raw: object, faults: list[Fault]) -> object:
     """A text. Numbers and booleans are not taken for texts: YAML's `1` and `"1"` differ."""
     if type(raw) is str:
-        return raw
+        return raw if raw.isascii() or _is_unicode(raw) else _refuse(faults)
     quoted = str(raw).lower() if isinstance(raw, bool) else raw
     hint = f'write it in quotes: "{quoted}"' if isinstance(raw, bool | int | float) else ""
     faults.append(wrong_type("a text", raw, hint))
+    return INVALID
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text has no lone surrogates, which JSON and protobuf could not carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse(faults: list[Fault]) -> object:
+    faults.append(Fault(codes.WRONG_TYPE, "the text is not Unicode"))
     return INVALID
 
 
@@ -156,7 +170,7 @@ def read_secret(raw: object, faults: list[Fault]) -> object:
 
 def read_secret_text(raw: object, faults: list[Fault]) -> object:
     """Secret bytes given as text."""
-    if type(raw) is str:
+    if type(raw) is str and _is_unicode(raw):
         return SecretBytes(raw.encode())
     faults.append(Fault(codes.WRONG_TYPE, "expected a text, got something else", "write it in quotes"))
     return INVALID
@@ -175,7 +189,10 @@ def read_raw(raw: object, faults: list[Fault]) -> object:
     if not isinstance(raw, dict):
         faults.append(wrong_type("an object", raw))
         return INVALID
-    return canonical_json(raw)
+    try:
+        return canonical_json(raw)
+    except UnicodeEncodeError:
+        return _refuse(faults)
 
 
 def canonical_json(raw: object) -> str:

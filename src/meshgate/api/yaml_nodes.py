@@ -39,6 +39,8 @@ def nodes_of(text: str) -> Iterator[yaml.Node]:
                 yield node
     except yaml.YAMLError as error:
         raise _fault(error) from error
+    except UnicodeEncodeError as error:
+        raise YamlFault("the text is not Unicode", text.count("\n", 0, error.start) + 1) from error
 
 
 def _fault(error: yaml.YAMLError) -> YamlFault:
