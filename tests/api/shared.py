@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ def written_out(value: Any) -> Any:
     return [written_out(item) for item in value] if isinstance(value, list) else value
 
 
-def resource_definitions() -> Iterator[dict[str, Any]]:
+@cache
+def resource_definitions() -> tuple[dict[str, Any], ...]:
     """Istio's CustomResourceDefinitions."""
     with gzip.open(VALIDATION / "crd" / "crd-all.gen.yaml.gz", "rt") as text:
-        yield from (document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document)
+        return tuple(document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document)

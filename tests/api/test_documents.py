@@ -73,6 +73,7 @@ def test_fault(text: str, code: str, place: str, words: str) -> None:
     assert words in problem.text
 
 
+@pytest.mark.slow
 def test_aliases_cannot_fill_the_memory() -> None:
     bomb = "a0: &a0 [x]\n" + "".join(
         f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 12)
