@@ -95,8 +95,8 @@ def test_link_to_resolv_conf_becomes_a_file_in_a_layer_of_its_directory() -> Non
 def test_missing_mount_point_needs_a_layer_of_the_deepest_directory() -> None:
     mounts = (
         Mounted(target="/etc/certs/deep", source="/a"),
-        Mounted(target="/etc/ssl/certs/new.pem", source="/b", is_file=True),
-        Mounted(target="/etc/ssl/certs/ca.crt", source="/c", is_file=True),
+        Mounted(target="/etc/ssl/certs/new.pem", source="/b"),
+        Mounted(target="/etc/ssl/certs/ca.crt", source="/c"),
         Mounted(target="/mnt", source="/d"),
     )
     assert _plan(mounts=mounts) == [

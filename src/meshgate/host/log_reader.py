@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +54,7 @@ def parse_line(line: bytes) -> Entry | None:
 
 async def read_log(
     path: Path, options: LogOptions, is_running: Callable[[], bool], now: datetime
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The text of one run's log, in pieces of any size. With `follow` it ends when the container has."""
     reader = _Reader(path, _since(options, now))
     render = _Renderer(options.timestamps, options.limit_bytes)
@@ -67,9 +67,11 @@ async def read_log(
             if entries:
                 for piece in render.pieces(entries):
                     yield piece
-            elif not options.follow or not is_running():
-                last = await asyncio.to_thread(reader.next_entries) if options.follow else []
-                for piece in render.pieces(last):
+            elif not options.follow:
+                return
+            elif not is_running():
+                await asyncio.sleep(_FOLLOW_S)  # its last words are on their way through the shim
+                for piece in render.pieces(await asyncio.to_thread(reader.next_entries)):
                     yield piece
                 return
             else:

@@ -66,7 +66,6 @@ class Mounted(Struct, frozen=True, kw_only=True):
     inside: str = ""
     """A path below `source` that must not lead out of it."""
     read_only: bool = False
-    is_file: bool = False
     is_host_path: bool = False
     """Chosen by a user: nothing of `private` may be seen through it."""
 

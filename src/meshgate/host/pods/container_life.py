@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from meshgate.api import Container, RestartPolicy
+from meshgate.errors import EnvironmentFault
 from meshgate.host.holder.requests import ChildState
 from meshgate.host.pods.back_off import BackOff
 from meshgate.host.pods.fault import CannotStart
@@ -105,8 +106,9 @@ class ContainerLife:
             try:
                 spec = await self._kit.build(self.container, run)
                 break
-            except CannotStart as fault:
-                self._set(state=Waiting(reason=fault.reason, message=fault.text), is_ready=False)
+            except EnvironmentFault as fault:
+                reason = fault.reason if isinstance(fault, CannotStart) else "CreateContainerError"
+                self._set(state=Waiting(reason=reason, message=fault.text), is_ready=False)
                 self._kit.warn("Failed", fault.text)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _RETRY_LONGEST_S)

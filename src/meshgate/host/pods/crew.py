@@ -26,6 +26,7 @@ from meshgate.host.sidecar import Sidecar
 
 States = Mapping[str, ContainerState]
 _EXEC_PROBE_ENDS_S = 1.0
+_REOPEN_S = 0.5
 
 
 class Crew:
@@ -87,8 +88,18 @@ class Crew:
         assert self._sidecar is not None
         child = adopted.get(life.container.name)
         if child is not None and child.is_running:
-            await self._sidecar.open(life.container)
+            await self._reopen(self._sidecar, life)
         await life.run(child)
+
+    async def _reopen(self, sidecar: Sidecar, life: ContainerLife) -> None:
+        """Serve a proxy again that runs since before our restart; it goes by what it has meanwhile."""
+        while life in self.running():
+            try:
+                await sidecar.open(life.container)
+                return
+            except EnvironmentFault as fault:
+                self._warn("ProxyNotServed", fault.text)
+                await asyncio.sleep(_REOPEN_S)
 
     async def _run_application(self, life: ContainerLife, adopted: Mapping[str, ChildState]) -> None:
         child = adopted.get(life.container.name)

@@ -18,7 +18,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from meshgate.aio import Latest
-from meshgate.api import Ref, decode
+from meshgate.api import Container, Ref, decode
 from meshgate.errors import EnvironmentFault
 from meshgate.host.holder.requests import ChildState
 from meshgate.host.network import PodIdentity, PodNet, parse_capture
@@ -27,7 +27,7 @@ from meshgate.host.pods.crew import Crew, newest_children, with_run
 from meshgate.host.pods.ending import stop_all
 from meshgate.host.pods.events import EventStore, PodEvents
 from meshgate.host.pods.fault import CannotStart
-from meshgate.host.pods.injection import proxy_role
+from meshgate.host.pods.injection import PROXY, proxy_role
 from meshgate.host.pods.network import PodNetworking
 from meshgate.host.pods.objects import PodResource
 from meshgate.host.pods.status import ContainerState, PodState, Waiting, is_done, pod_phase, pod_status
@@ -35,6 +35,7 @@ from meshgate.host.pods.stored_status import stored_address, stored_containers, 
 from meshgate.host.pods.users import PodIds
 from meshgate.host.runtime import Runtime
 from meshgate.host.sidecar import ProxyDoor, Sidecar
+from meshgate.host.views import User
 from meshgate.store.core import Delete, Raw, SetStatus, StatusFault
 
 T = TypeVar("T")
@@ -91,6 +92,17 @@ class PodWorker:
     def end(self, grace_s: float) -> None:
         """Ask it to end; a shorter grace period than was asked for before wins only until the ending has begun."""
         self._end_asked.set(grace_s)
+
+    def container(self, name: str) -> Container | None:
+        """The spec of one of its containers."""
+        spec = self.pod.spec
+        return next((each for each in (*spec.init_containers, *spec.containers) if each.name == name), None)
+
+    def user(self, container: Container) -> User:
+        """Whom a container's processes run as."""
+        assert self.building is not None
+        is_proxy = self._sidecar is not None and container.name == PROXY
+        return self._sidecar.user(container) if is_proxy and self._sidecar else self.building.user(container)
 
     def refresh_volumes(self) -> None:
         """An object that a volume shows has changed."""
