@@ -66,3 +66,26 @@ def processes_of(text: str) -> frozenset[int]:
 def mounts_of(text: str) -> tuple[str, ...]:
     """Lines of the mount table that name `text`."""
     return tuple(line for line in Path("/proc/self/mountinfo").read_text().splitlines() if text in line)
+
+
+def descends_from(pid: int, ancestor: int) -> bool:
+    """Whether a process is the ancestor or a descendant of it; False for one that is gone."""
+    while pid > 1 and pid != ancestor:
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            return False
+    return pid == ancestor
+
+
+def host_pid(holder: int, capsule_pid: int) -> int:
+    """The host's id of a process that has this id in the capsule of this holder."""
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = path.read_text().splitlines()
+        except OSError:  # the process ended meanwhile
+            continue
+        ids = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+        if len(ids) > 1 and int(ids[1]) == capsule_pid and descends_from(int(ids[0]), holder):
+            return int(ids[0])
+    raise AssertionError(f"no process {capsule_pid} in the capsule of {holder}")

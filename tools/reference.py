@@ -20,7 +20,12 @@ wrongly, 65 objects refused; `exec` and `run` give their command's own.
 def option_row(option: click.Option) -> str:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(click.Command('x')))}"
-    return f"| {names}{value} | {option.help or ''} |"
+    return f"| {escaped(names + value)} | {escaped(option.help or '')} |"
+
+
+def escaped(text: str) -> str:
+    """Text for a cell: a bar would end it."""
+    return text.replace("|", "\\|")
 
 
 def command_lines(path: str, command: click.Command, context: click.Context) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from meshgate.tour import scenario_text
 from tests.e2e.mesh import MESHGATE, Mesh, running_mesh, status_of, wait_until
-from tests.machine import processes_of
+from tests.machine import descends_from, host_pid, processes_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -75,15 +75,14 @@ def told(mesh: Mesh) -> dict[str, object]:
 
 
 def control_plane_pid(mesh: Mesh) -> int:
+    """The control plane's process, as the host sees it."""
     part = told(mesh)["controlPlane"]
     assert isinstance(part, dict)
-    pid = part["pid"]
-    assert isinstance(pid, int)
-    return pid
+    return host_pid(mesh.holder_pid(), int(part["pid"]))
 
 
 def envoy_pids(mesh: Mesh) -> dict[str, int]:
-    """Proxy -> process id of its Envoy, as the host sees it."""
+    """Proxy -> process id of its container's first process, as the capsule sees it."""
     proxies = told(mesh)["proxies"]
     assert isinstance(proxies, list)
     return {str(proxy["name"]): int(proxy["pid"]) for proxy in proxies}
@@ -167,23 +166,8 @@ def app_pid(mesh: Mesh, name: str) -> int:
     """Host's id of the (only) process of an application of the tour."""
     marker = {"service-c": "i am service c"}[name]
     holder = mesh.holder_pid()
-    (pid,) = [pid for pid in processes_of(marker) if descends_from(pid, holder) and not is_init_of_container(pid)]
+    (pid,) = [pid for pid in processes_of(marker) if descends_from(pid, holder)]
     return pid
-
-
-def descends_from(pid: int, ancestor: int) -> bool:
-    while pid > 1:
-        if pid == ancestor:
-            return True
-        with open(f"/proc/{pid}/stat") as stat:
-            pid = int(stat.read().rsplit(")", 1)[1].split()[1])
-    return False
-
-
-def is_init_of_container(pid: int) -> bool:
-    """Whether this is a container's first process that only waits for its child of the same name."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return bool(children.read().split())
 
 
 def test_apply_in_the_gap_waits_or_fails_clearly_and_never_half(mesh: Mesh) -> None:

@@ -27,7 +27,7 @@ from meshgate.app.pipeline import Pipeline
 from meshgate.app.reports import Reports
 from meshgate.app.status import MeshStatus
 from meshgate.app.welcome import welcome
-from meshgate.errors import Refused
+from meshgate.errors import MeshgateError, Refused
 from meshgate.host.controllers import Settings, reconcile
 from meshgate.host.dns import DnsServer, Forwarder, HostServers, parse_upstream
 from meshgate.host.dns.forward import Upstream
@@ -66,7 +66,18 @@ Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 def run(options: Options) -> None:
     """Run until TERM. Raises MeshgateError for what keeps the mesh from coming up."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_told(options))
+        try:
+            runner.run(_until_told(options))
+        except BaseExceptionGroup as group:
+            raise _first_fault(group) from group
+
+
+def _first_fault(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The fault of the environment or of the user in a group, else the group: a bug keeps all of its traces."""
+    found: BaseException | None = group.subgroup(MeshgateError)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found or group
 
 
 async def _until_told(options: Options) -> None:
@@ -166,7 +177,7 @@ class ControlPlane:
             now=lambda: datetime.now(UTC),
         )
         kubelet = Kubelet(self.store, deps)
-        streams = HostStreams(self.runtime, kubelet)
+        streams = HostStreams(kubelet, self.runtime, deps.now)
         kube = KubeDeps(store=self.store, admission=self.admission, streams=streams, mesh=self.status)
         rules = ServiceRules(self.network.router, self._ranges.router)
         return (

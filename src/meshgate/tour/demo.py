@@ -29,7 +29,18 @@ DELAY_S = 4.5
 """Below the five seconds of the fault, above all else."""
 HOST = "myservice-a.com"
 PATH = f"/api/v1/testA/?n=[1-{REQUESTS}]"
-CURL = ("curl", "-sS", "-Z", "--parallel-max", "50", "-o", "/dev/null", "-w", "%{http_code} %{time_total}\n")
+CURL = (
+    "curl",
+    "-sS",
+    "--no-progress-meter",
+    "-Z",
+    "--parallel-max",
+    "50",
+    "-o",
+    "/dev/null",
+    "-w",
+    "%{http_code} %{time_total}\n",
+)
 READY = ("service-a", "service-b", "service-c", "sleep", "reviews-v2")
 READY_TIMEOUT_S = 60.0
 POLL_S = 0.2
@@ -64,6 +75,7 @@ class Demo:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._is_up = False
         self._http_port, self._https_port = free_port(80), free_port(443)
         self._environment = {**os.environ, "MESHGATE_DATA_DIR": str(directory / "data")}
 
@@ -73,6 +85,7 @@ class Demo:
             (self._directory / f"{name}.yaml").write_text(scenario_text(name))
         ports = ("--http-port", str(self._http_port), "--https-port", str(self._https_port), "--xds-port", "0")
         self._meshgate("up", "--detach", *ports)
+        self._is_up = True
         self._meshgate("apply", "-f", str(self._directory / "workloads.yaml"))
         self._wait_ready()
         self._meshgate("apply", "-f", str(self._directory / "05-mesh-gateway.yaml"))
@@ -97,7 +110,8 @@ class Demo:
         told.wait()  # no deadline: it stays as long as the user wants
 
     def end(self) -> None:
-        self._run([sys.executable, "-m", "meshgate", "down"], check=False)
+        if self._is_up:
+            self._run([sys.executable, "-m", "meshgate", "down"], check=False)
 
     def _outside(self) -> Seen:
         url = f"http://{HOST}:{self._http_port}"
