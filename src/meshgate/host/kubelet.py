@@ -22,7 +22,7 @@ from meshgate.host.pods.status import is_done
 from meshgate.host.pods.stored_status import stored_phase
 from meshgate.host.pods.volume_files import object_names
 from meshgate.host.pods.worker import PodDeps, PodWorker
-from meshgate.store.core import Modify, Raw, StatusFault, meta
+from meshgate.store.core import Modify, Raw, SetStatus, StatusFault, meta
 from meshgate.store.sqlite import Event
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,9 @@ class Kubelet:
             worker = PodWorker(raw, self._deps)
         except EnvironmentFault as fault:  # the API lets none in; a file of an older version may
             log.error("a pod cannot be run", extra={"pod": meta(raw)["name"], "why": fault.text})
+            status = {"phase": "Pending", "reason": "Unreadable", "message": fault.text}
+            if raw.get("status") != status:
+                self._store.transact([SetStatus(raw={**raw, "status": status})])
             return
         self._workers[worker.uid] = worker
         worker.update(raw)

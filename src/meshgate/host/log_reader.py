@@ -20,9 +20,9 @@ from meshgate.client.log_options import LogOptions
 _PIECE_BYTES = 1 << 18
 _FOLLOW_S = 0.05
 """Between looks for new lines; an idle follower costs one stat each."""
-_LAST_LINES = 10
+_LAST_LINES = 80
 _LAST_BYTES = 2048
-"""Kubernetes' limit for a termination message taken from the log."""
+"""Kubernetes' limits for a termination message taken from the log."""
 
 
 class Entry(NamedTuple):
