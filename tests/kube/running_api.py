@@ -31,7 +31,7 @@ class PaperProcess:
     """Writes its arguments, then echoes its input; `exit N` ends it with N, as the end of input does with 0."""
 
     def __init__(self, argv: Sequence[str], *, stdin: bool) -> None:
-        self.argv, self.sizes, self.killed = tuple(argv), list[tuple[int, int]](), False
+        self.argv, self.sizes, self.killed = tuple(argv), list[tuple[int, int]](), asyncio.Event()
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._code = int(argv[1]) if argv[0] == "exit" else 0
         if not stdin:
@@ -56,7 +56,7 @@ class PaperProcess:
         return self._code
 
     async def kill(self) -> None:
-        self.killed = True
+        self.killed.set()
         await self._lines.put(None)
 
 

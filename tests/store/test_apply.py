@@ -166,12 +166,14 @@ def first_applied(spec: Any) -> Raw:
     return with_last_applied(part, part)
 
 
+@pytest.mark.slow
 @given(SPEC, SPEC)
 def test_law_after_apply_the_object_says_what_was_given(before: Any, now: Any) -> None:
     result = applied(first_applied(before), given_part(custom(now), KIND), KIND)
     assert pruned(result["spec"]) == pruned(now)
 
 
+@pytest.mark.slow
 @given(SPEC, SPEC, SPEC)
 def test_law_apply_twice_is_apply_once(before: Any, theirs: Any, now: Any) -> None:
     part = given_part(custom(now), KIND)
@@ -180,6 +182,7 @@ def test_law_apply_twice_is_apply_once(before: Any, theirs: Any, now: Any) -> No
     assert applied(once, part, KIND) == once
 
 
+@pytest.mark.slow
 @given(SPEC, SPEC, SPEC)
 def test_law_fields_of_others_stay(before: Any, now: Any, theirs: Any) -> None:
     live = first_applied(before)
@@ -188,6 +191,7 @@ def test_law_fields_of_others_stay(before: Any, now: Any, theirs: Any) -> None:
     assert result["spec"]["theirs"] == theirs
 
 
+@pytest.mark.slow
 @given(SPEC, SPEC)
 def test_law_nothing_that_was_given_is_written_to(before: Any, now: Any) -> None:
     live, part = first_applied(before), given_part(custom(now), KIND)

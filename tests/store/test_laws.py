@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,8 @@ from meshgate.store.core import (
 )
 from meshgate.store.sqlite import Event, Store
 from tests.store.objects import config_map, namespace, pod, virtual_service
+
+pytestmark = pytest.mark.slow
 
 NAMES = st.sampled_from(["a", "b"])
 NAMESPACES = st.sampled_from(["default", "shop"])

@@ -194,12 +194,14 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON, JSON)
 def test_law_a_merge_patch_twice_is_once(value: Any, patch: Any) -> None:
     once = merge_patched(value, patch)
     assert merge_patched(once, patch) == once
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from("abc"), JSON), st.dictionaries(st.sampled_from("abc"), JSON))
 def test_law_without_lists_to_merge_strategic_is_merge(value: Any, patch: Any) -> None:
     assert strategic_patched(value, patch, KINDS["ConfigMap"]) == merge_patched(value, patch)

@@ -111,12 +111,14 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
 SPECS = specs()
 
 
+@pytest.mark.slow
 @given(SPECS)
 def test_law_a_set_survives_its_form(spec: Any) -> None:
     fields = fields_of({"kind": "Pod", "spec": spec}, merge_lists(KINDS["Pod"]))
     assert frozenset(from_fields_v1(fields_v1(fields))) == fields
 
 
+@pytest.mark.slow
 @given(SPECS, SPECS)
 def test_law_after_apply_the_object_says_what_was_given(before: Any, now: Any) -> None:
     store = PaperStore()

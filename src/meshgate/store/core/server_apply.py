@@ -57,6 +57,7 @@ def server_applied(live: Raw, wanted: Raw, manager: str, kind: Kind, *, force: b
         if not is_key_of_item(path) and not any(other[: len(path)] == path for other in kept):
             shrunk = without_field(result, path, lists)
             result = {} if shrunk is ABSENT else shrunk
+    result = merged(result, wanted, kind)  # an empty mapping that is wanted may have gone with what was in it
     return result, {**others, manager: fields}
 
 
