@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,19 @@ NOW = "2026-01-01T00:00:00Z"
 DEADLINE_S = 30
 
 
+class NoMachine:
+    """The machine's parts where there are none."""
+
+    def told(self) -> Mapping[str, Any]:
+        return {}
+
+    def pids(self) -> Mapping[str, int]:
+        return {}
+
+    async def wait_followed(self) -> None:
+        return
+
+
 class Rig:
     """The parts, joined as the control plane joins them."""
 
@@ -38,7 +51,7 @@ class Rig:
         self.settings = Settings(overlay=overlay or IstioOperator())
         self.pipeline = Pipeline(self.store, self.ads, self.compiler, self._settle)
         self.admission = Admission(self.store, self.pipeline.admit)
-        self.status = MeshStatus(self.pipeline, self.ads, dict)
+        self.status = MeshStatus(self.pipeline, self.ads, NoMachine())
 
     def _settle(self, changed: Collection[str]) -> Collection[str]:
         return reconcile(self.store, self.settings, NOW, changed=changed)

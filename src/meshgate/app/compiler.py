@@ -21,6 +21,7 @@ from meshgate.plan.values import ClusterPlan
 from meshgate.xds import ResourceTable
 
 Named = Mapping[str, Resource]
+_Inputs = tuple[frozenset[AnyResource], tuple[Proxy, ...]]
 _NOTHING = Plan(listeners=(), route_configurations=(), clusters=())
 
 
@@ -71,9 +72,19 @@ class Compiler:
         self._spelled = Spelled()
         self._parts = _Parts()
         self._tables: dict[tuple[int, ...], ResourceTable] = {}
+        self._last: tuple[_Inputs, Compiled] | None = None
 
     def compile(self, resources: Sequence[AnyResource], proxies: Iterable[Proxy]) -> Compiled:
-        """The tables of these proxies, from these objects."""
+        """The tables of these proxies, from these objects in any order.
+
+        What was just compiled for admission costs nothing when it is stored.
+        """
+        inputs = frozenset(resources), tuple(proxies)
+        if self._last is None or self._last[0] != inputs:
+            self._last = inputs, self._compile(resources, inputs[1])
+        return self._last[1]
+
+    def _compile(self, resources: Sequence[AnyResource], proxies: Iterable[Proxy]) -> Compiled:
         mesh, problems = mesh_config(mesh_layers(resources, self._settings))
         snapshot, found = build(resources, replace(self._facts, mesh=mesh))
         all_problems = {*problems, *found}
