@@ -100,12 +100,12 @@ def _outbound(memo: Memo, world: World, client: Client) -> Planned:
             configurations[name] = routes.of_service(service, entry.port)
     clusters, problems = _service_clusters(memo, world, scope, client)
     fixed = [
-        fixed_clusters.black_hole(world.mesh),
-        fixed_clusters.passthrough(world.mesh),
-        fixed_clusters.inbound_passthrough(world.mesh),
+        memo.get(fixed_clusters.black_hole, world.mesh),
+        memo.get(fixed_clusters.passthrough, world.mesh),
+        memo.get(fixed_clusters.inbound_passthrough, world.mesh),
     ]
     if world.mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
-        fixed.append(fixed_clusters.allow_any_dynamic_dns(world.mesh, client))
+        fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, world.mesh, client))
     return Plan(
         listeners=_by_name((*layout.listeners(), virtual_outbound(client, settings))),
         route_configurations=_by_name(configurations.values()),
@@ -144,7 +144,7 @@ def _gateway_listeners(
 def _router_clusters(memo: Memo, world: World, client: Client) -> tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]:
     scope = memo.nest(_scope, world, client.namespace)
     clusters, problems = _service_clusters(memo, world, scope, client)
-    return _by_name((fixed_clusters.black_hole(world.mesh), *clusters)), problems
+    return _by_name((memo.get(fixed_clusters.black_hole, world.mesh), *clusters)), problems
 
 
 def _service_clusters(memo: Memo, world: World, scope: Scope, client: Client) -> Made:

@@ -1,0 +1,197 @@
+"""Tables for the rules that need no plan: retries, faults, headers, hashing, matches, normalisation, inspectors."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from meshgate.api import (
+    Abort,
+    ConsistentHashLB,
+    CorsPolicy,
+    Delay,
+    Headers,
+    HTTPCookie,
+    HTTPCookieAttribute,
+    HTTPFaultInjection,
+    HTTPRetry,
+    MeshConfig,
+    PathNormalization,
+    PathNormalizationType,
+    UnmatchedPreflights,
+)
+from meshgate.api import HeaderOperations as GivenOperations
+from meshgate.mesh import Facts
+from meshgate.plan.hashing import hash_policies
+from meshgate.plan.http_managers import outbound_manager
+from meshgate.plan.identity import InboundTls, inbound_tls
+from meshgate.plan.inspectors import inspectors_by_port
+from meshgate.plan.retries import DEFAULT_POLICY, retry_policy
+from meshgate.plan.route_extras import cors, fault, header_authority, header_operations, rewrite
+from meshgate.plan.values import (
+    AbortFault,
+    CorsPlan,
+    FaultPlan,
+    FilterChainMatch,
+    FilterChainPlan,
+    HashCookie,
+    HashHeader,
+    HashPolicy,
+    HashQuery,
+    HashSourceIp,
+    HeaderOperations,
+    HttpInspectorFilter,
+    PortPredicate,
+    RdsReference,
+    RetryPolicyPlan,
+    TlsInspectorFilter,
+)
+from meshgate.plan.values import PathNormalization as PlannedNormalization
+
+SECOND = timedelta(seconds=1)
+DEFAULT = DEFAULT_POLICY.retry_on
+
+
+@pytest.mark.parametrize(
+    ("given", "mesh_default", "expected"),
+    [
+        pytest.param(None, None, DEFAULT_POLICY, id="default"),
+        pytest.param(None, HTTPRetry(attempts=0), None, id="mesh switches off"),
+        pytest.param(HTTPRetry(attempts=1), HTTPRetry(attempts=0), 1, id="rule before mesh"),
+        pytest.param(HTTPRetry(attempts=-1), None, None, id="negative"),
+        pytest.param(
+            HTTPRetry(
+                attempts=3,
+                per_try_timeout=SECOND,
+                retry_on="5xx, 409",
+                retry_remote_localities=True,
+                retry_ignore_previous_hosts=False,
+                backoff=SECOND,
+            ),
+            None,
+            RetryPolicyPlan(
+                retry_on="5xx,retriable-status-codes",
+                attempts=3,
+                per_try_timeout=SECOND,
+                retriable_status_codes=(409,),
+                previous_priorities=True,
+                back_off_base=SECOND,
+            ),
+            id="everything",
+        ),
+    ],
+)
+def test_retries(
+    given: HTTPRetry | None, mesh_default: HTTPRetry | None, expected: RetryPolicyPlan | int | None
+) -> None:
+    found = retry_policy(given, mesh_default, hashed=False)
+    if isinstance(expected, int):
+        assert found is not None
+        assert (found.attempts, found.retry_on) == (expected, DEFAULT)
+    else:
+        assert found == expected
+
+
+def test_hashed_requests_go_to_the_same_host_again() -> None:
+    found = retry_policy(None, None, hashed=True)
+    assert found == RetryPolicyPlan(retry_on=DEFAULT, attempts=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(HTTPFaultInjection(), None, id="nothing"),
+        pytest.param(HTTPFaultInjection(delay=Delay(exponential_delay=SECOND, percentage=1)), None, id="exponential"),
+        pytest.param(HTTPFaultInjection(abort=Abort(http2_error="x", percentage=1)), None, id="HTTP/2 error"),
+        pytest.param(
+            HTTPFaultInjection(abort=Abort(grpc_status="UNAVAILABLE", percentage=0.5)),
+            FaultPlan(abort=AbortFault(per_million=5000, grpc_status=14)),
+            id="gRPC",
+        ),
+        pytest.param(
+            HTTPFaultInjection(abort=Abort(http_status=500)),
+            FaultPlan(abort=AbortFault(per_million=0, http_status=500)),
+            id="without a share none",
+        ),
+    ],
+)
+def test_faults(given: HTTPFaultInjection, expected: FaultPlan | None) -> None:
+    assert fault(given) == expected
+
+
+def test_headers_that_envoy_does_not_let_touch() -> None:
+    request = GivenOperations(set=(("Host", "a.org"), ("x", "1")), remove=("host", ":method", "y"))
+    given = Headers(request=request)
+    assert header_operations(given) == HeaderOperations(request_set=(("x", "1"),), request_remove=("y",))
+    assert header_authority(given) == "a.org"
+    assert header_authority(Headers()) == header_authority(None) == ""
+    assert header_operations(Headers()) is header_operations(None) is None
+    assert rewrite(None) is None
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "expected"),
+    [
+        (UnmatchedPreflights.UNSPECIFIED, None),
+        (UnmatchedPreflights.FORWARD, True),
+        (UnmatchedPreflights.IGNORE, False),
+    ],
+)
+def test_preflights_that_do_not_match(unmatched: UnmatchedPreflights, *, expected: bool | None) -> None:
+    assert cors(CorsPolicy(unmatched_preflights=unmatched)) == CorsPlan(forward_not_matching_preflights=expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, ()),
+        (ConsistentHashLB(), ()),
+        (ConsistentHashLB(http_header_name="x"), (HashHeader(name="x"),)),
+        (ConsistentHashLB(use_source_ip=True), (HashSourceIp(),)),
+        (ConsistentHashLB(http_query_parameter_name="q"), (HashQuery(name="q"),)),
+        (
+            ConsistentHashLB(
+                http_cookie=HTTPCookie(
+                    name="c", path="/", ttl=SECOND, attributes=(HTTPCookieAttribute(name="a", value="b"),)
+                )
+            ),
+            (HashCookie(name="c", path="/", ttl=SECOND, attributes=(("a", "b"),)),),
+        ),
+    ],
+)
+def test_hash_policies(given: ConsistentHashLB | None, expected: tuple[HashPolicy, ...]) -> None:
+    assert hash_policies(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("DEFAULT", PlannedNormalization()),
+        ("BASE", PlannedNormalization()),
+        ("NONE", PlannedNormalization(normalize_path=False)),
+        ("MERGE_SLASHES", PlannedNormalization(merge_slashes=True)),
+        ("DECODE_AND_MERGE_SLASHES", PlannedNormalization(merge_slashes=True, escaped_slashes="UNESCAPE_AND_FORWARD")),
+    ],
+)
+def test_normalisation_of_paths(kind: str, expected: PlannedNormalization) -> None:
+    settings = MeshConfig(path_normalization=PathNormalization(normalization=PathNormalizationType(kind)))
+    assert outbound_manager(settings, "x", RdsReference(name="80")).normalization == expected
+
+
+def chain(**match: object) -> FilterChainPlan:
+    return FilterChainPlan(filters=(), match=FilterChainMatch(**match))  # type: ignore[arg-type]  # fields by name
+
+
+def test_an_inspector_is_off_where_nothing_depends_on_it() -> None:
+    tls_at_9000 = [chain(), chain(destination_port=9000, transport_protocol="tls"), chain(destination_port=8000)]
+    assert inspectors_by_port(tls_at_9000) == (
+        TlsInspectorFilter(disabled=PortPredicate(ports=(9000,), negated=True), initial_read_buffer_size=512),
+    )
+    http_everywhere = [chain(application_protocols=("http/1.1",)), chain(destination_port=80)]
+    assert inspectors_by_port(http_everywhere) == (HttpInspectorFilter(disabled=PortPredicate(ports=(80,))),)
+    assert inspectors_by_port([chain(application_protocols=("h2c",))]) == (HttpInspectorFilter(),)
+
+
+def test_without_identities_nothing_is_encrypted() -> None:
+    assert inbound_tls(Facts()) is InboundTls.DISABLE
