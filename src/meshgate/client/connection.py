@@ -62,17 +62,13 @@ class Connection:
         while True:
             try:
                 async with asyncio.timeout(REQUEST_DEADLINE_S):
-                    async with await self._patiently(lambda: self._open(request), deadline) as answer:
-                        content = await answer.read()
+                    return await self._sent_once(request, deadline)
             except (aiohttp.ClientError, ConnectionError) as error:
                 if not request.repeatable or asyncio.get_running_loop().time() >= deadline:
                     raise _lost(request) from error
             except TimeoutError as error:
                 raise NotRunning(f"the mesh did not answer within {REQUEST_DEADLINE_S:.0f} s") from error
-            else:
-                if answer.status >= 400:
-                    raise failure_of(answer.status, content)
-                return content
+            await asyncio.sleep(FIRST_PAUSE_S)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[aiohttp.StreamReader]:
@@ -98,6 +94,13 @@ class Connection:
             raise failure_of(error.status, status.encode()) from error
         except (aiohttp.ClientError, ConnectionError) as error:
             raise _lost(request) from error
+
+    async def _sent_once(self, request: Request, deadline: float) -> bytes:
+        async with await self._patiently(lambda: self._open(request), deadline) as answer:
+            content = await answer.read()
+        if answer.status >= 400:
+            raise failure_of(answer.status, content)
+        return content
 
     async def _open(self, request: Request) -> aiohttp.ClientResponse:
         headers = {"Accept": request.accept}

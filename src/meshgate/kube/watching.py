@@ -63,19 +63,34 @@ def _events(call: Call) -> AsyncGenerator[Event, None]:
 
 
 async def _lines(events: AsyncGenerator[Event, None], call: Call) -> AsyncGenerator[bytes, None]:
-    first, initial = True, call.query.flag("sendInitialEvents")
+    told = _Told(initial_end=not call.query.flag("sendInitialEvents"))
     bookmarks = call.query.flag("allowWatchBookmarks")
     try:
-        async with aclosing(events):
-            async for event in events:
-                if event.type != "BOOKMARK":
-                    yield _line(event.type, represented([in_version(event.raw, call.target)], call, heads=first))
-                    first = False
-                elif bookmarks:
-                    yield _line(event.type, _bookmark(event, call, initial_end=initial))
-                    initial = False
+        async for event in events:
+            if event.type != "BOOKMARK" or bookmarks:
+                yield _line(event.type, _shown(event, call, told))
     except StatusFault as fault:
         yield _line("ERROR", status_of(fault))
+    finally:
+        await events.aclose()
+
+
+class _Told:
+    """What a watcher has been told once and is not told again."""
+
+    def __init__(self, *, initial_end: bool) -> None:
+        self.columns = False
+        self.initial_end = initial_end
+
+
+def _shown(event: Event, call: Call, told: _Told) -> Raw:
+    if event.type == "BOOKMARK":
+        bookmark = _bookmark(event, call, initial_end=not told.initial_end)
+        told.initial_end = True
+        return bookmark
+    shown = represented([in_version(event.raw, call.target)], call, heads=not told.columns)
+    told.columns = True
+    return shown
 
 
 def _line(event_type: str, shown: Raw) -> bytes:

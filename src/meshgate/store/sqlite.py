@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -207,12 +207,9 @@ class Store:
             yield Event(type="BOOKMARK", revision=seen)
         while True:
             batch = self._history.after(seen, WATCH_BATCH)
-            for revision, change in batch:
-                if change.ref.kind in kinds and namespace in (None, change.ref.namespace):
-                    event = _event(change, revision, selector)
-                    if event is not None:
-                        yield event
-                seen = revision
+            for event in _events(batch, kinds, namespace, selector):
+                yield event
+            seen = batch[-1][0] if batch else seen
             if not batch and not await self._newer_than(seen, bookmark_every_s):
                 yield Event(type="BOOKMARK", revision=seen)
 
@@ -254,6 +251,17 @@ def _with_version_of(raw: Raw, before: Raw | None) -> Raw:
     metadata = without(meta(raw), "resourceVersion")
     version = meta(before).get("resourceVersion") if before else None
     return {**raw, "metadata": {**metadata, "resourceVersion": version} if version else metadata}
+
+
+def _events(
+    batch: Sequence[tuple[int, Change]], kinds: Collection[str], namespace: str | None, selector: Selector
+) -> Iterator[Event]:
+    """What a watcher sees of some changes."""
+    for revision, change in batch:
+        if change.ref.kind in kinds and namespace in (None, change.ref.namespace):
+            event = _event(change, revision, selector)
+            if event is not None:
+                yield event
 
 
 def _event(change: Change, revision: int, selector: Selector) -> Event | None:

@@ -159,15 +159,20 @@ async def _watch(path: Path, changed: asyncio.Event) -> None:
     """Set the event when the path is watched, and whenever something in it changes, also after it was away."""
     while True:
         try:
-            watching, identity = _changes(path), _identity(path)
-            changed.set()  # `awatch` starts watching before it waits, so whoever is woken by this runs later
-            async for _ in watching:
-                changed.set()
-                if _identity(path) != identity:
-                    break  # what is watched is somewhere else now
+            await _watch_as_it_is(path, changed)
         except FileNotFoundError:
             changed.set()  # told by `load`
             await asyncio.sleep(RETURN_CHECK_S)
+
+
+async def _watch_as_it_is(path: Path, changed: asyncio.Event) -> None:
+    """The same until what is watched is somewhere else, or something else is in its place."""
+    watching, identity = _changes(path), _identity(path)
+    changed.set()  # `awatch` starts watching before it waits, so whoever is woken by this runs later
+    async for _ in watching:
+        changed.set()
+        if _identity(path) != identity:
+            return
 
 
 def _changes(path: Path) -> AsyncIterator[object]:
