@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _ADOPT_S = 10.0
 """By then every pod has its network back or says why not."""
 _END_S = 5.0
+_GONE = 410
 
 
 class PodStore(EventStore, Protocol):
@@ -58,8 +59,21 @@ class Kubelet:
             await self._prune()
             ready.set()
             group.create_task(self._watch_volumes())
+            while True:
+                await self._follow_store(group)
+
+    async def _follow_store(self, group: asyncio.TaskGroup) -> None:
+        """Follow until the store says that we have missed something; then all is looked at again."""
+        try:
             async for event in self._store.watch({"Pod"}):
                 self._handle(event, group)
+        except StatusFault as fault:
+            if fault.code != _GONE:
+                raise
+        present = {meta(raw)["uid"] for raw in self._store.list("Pod")}
+        for worker in list(self._workers.values()):
+            if worker.uid not in present:
+                worker.end(0.0)
 
     def worker(self, namespace: str, name: str) -> PodWorker | None:
         """Who runs this pod; None if it does not run here (yet)."""

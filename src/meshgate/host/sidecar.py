@@ -21,8 +21,9 @@ from msgspec import Struct
 from meshgate.api import Container
 from meshgate.envoy import BootstrapInput, bootstrap, envoy_arguments
 from meshgate.host.holder.requests import Limit
+from meshgate.host.log_reader import last_lines
 from meshgate.host.network import SIDECAR_GID
-from meshgate.host.pods.building import Building
+from meshgate.host.pods.building import Building, parse_container_id
 from meshgate.host.pods.places import (
     ADMIN_SOCKET,
     ADS_SOCKET,
@@ -115,7 +116,8 @@ class Sidecar:
             *([Mounted(target=VIEW_EDGE, source=str(places.edge))] if self._proxy.edge_socket else []),
             *building.volumes.mounts(container),
         )
-        view = building.view(user, mounts, (FileToWrite(target=VIEW_BOOTSTRAP, text=self._bootstrap(self._proxy)),))
+        bootstrap_file = FileToWrite(target=VIEW_BOOTSTRAP, text=self._bootstrap(self._proxy))
+        view = building.view(user, mounts, files=(bootstrap_file,))
         return ContainerSpec(
             id=building.container_id(container, run),
             argv=(str(building.mesh.envoy), *envoy_arguments(VIEW_BOOTSTRAP)),
@@ -129,7 +131,7 @@ class Sidecar:
             note=building.note(),
         )
 
-    async def watch(self, _container: Container, _container_id: str, verdict: Verdict) -> None:
+    async def watch(self, container: Container, container_id: str, verdict: Verdict) -> None:
         """Look at /ready until cancelled, often until it is ready for the first time."""
         verdict.set_started()
         is_ready, pause_s = False, _EAGER_S
@@ -142,9 +144,17 @@ class Sidecar:
             elif is_ready:
                 verdict.set_ready(False, f"Envoy is not ready: {reason}")
             elif asyncio.get_running_loop().time() > late:
-                late += _SLOW_S
-                verdict.set_ready(False, f"Envoy has not become ready: {reason}")
+                late, pause_s = late + _SLOW_S, _CALM_S
+                verdict.set_ready(
+                    False, f"Envoy has not become ready: {reason}{self._last_words(container, container_id)}"
+                )
             await asyncio.sleep(pause_s)
+
+    def _last_words(self, container: Container, container_id: str) -> str:
+        parsed = parse_container_id(container_id)
+        assert parsed is not None
+        words = last_lines(self._building.places.log(container.name, parsed[2]))
+        return f"; its log ends with:\n{words}" if words else ""
 
     async def drain(self) -> None:
         """Tell Envoy to take no more connections and to end those that it has, gracefully."""

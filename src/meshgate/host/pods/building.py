@@ -43,6 +43,11 @@ from meshgate.host.views import (
 
 RUN_AS_CALLER = "meshgate.io/run"
 """Annotation: JSON with `uid`, `gid`, `groups`, `cwd` of whoever called `meshgate run`."""
+_AGAINST_ROOT = (
+    Mounted(target="/proc/sys", source="/proc/sys", read_only=True),
+    Mounted(target="/proc/sysrq-trigger", source="/dev/null", read_only=True),
+)
+"""What uid 0 may write to even without capabilities, and what is the whole machine's."""
 _EMPTY = (Empty(target="/tmp"), Empty(target="/var/tmp"), Empty(target="/dev/shm"))
 
 
@@ -98,29 +103,28 @@ class Building:
         return pod_field(self.pod, path, self._at)
 
     def user(self, container: Container) -> User:
-        """An id of its own, unless the spec names one.
+        """The pod's user, unless the spec names one; the proxy has one of its own, whatever the spec says.
 
-        Root of a container is not root of this machine, so 0 is not taken.
+        Root of a container is not root of this machine: 0 counts as none.
         """
-        caller = _caller(self.pod)
+        caller = self._caller(container)
         if caller is not None:
             return caller.user
+        if container.name == PROXY:
+            return User(uid=self._ids.proxy, gid=self._ids.pod, groups=(self._ids.pod,))
         wanted, of_pod = container.security_context, self.pod.spec.security_context
-        own = self._ids.proxy if container.name == PROXY else self._ids.pod
-        uid = (wanted and wanted.run_as_user) or (of_pod and of_pod.run_as_user) or own
+        uid = (wanted and wanted.run_as_user) or (of_pod and of_pod.run_as_user) or self._ids.pod
         gid = (wanted and wanted.run_as_group) or (of_pod and of_pod.run_as_group) or self._ids.pod
         groups = [self._ids.pod, *([of_pod.fs_group] if of_pod and of_pod.fs_group else [])]
-        if SIDECAR_GID in (uid, gid, *groups):
-            raise CannotStart(f"uid and gid {SIDECAR_GID} are the sidecar's: its traffic is not captured")
-        return User(uid=uid, gid=gid, groups=tuple(groups))
+        return _not_a_sidecar(User(uid=uid, gid=gid, groups=tuple(groups)))
 
     def environment(self, container: Container) -> dict[str, str]:
         variables = environment(container, self.pod, self.mesh.objects, self.mesh.search_path, self.field)
-        caller = _caller(self.pod)
+        caller = self._caller(container)
         return variables if caller is None else {**variables, "HOME": _home(caller.user)}
 
     def working_directory(self, container: Container) -> str:
-        caller = _caller(self.pod)
+        caller = self._caller(container)
         return container.working_dir or (caller.cwd if caller is not None else "/")
 
     async def application(self, container: Container, run: int) -> ContainerSpec:
@@ -129,6 +133,8 @@ class Building:
         variables = self.environment(container)
         user = self.user(container)
         argv = expand_all(command_line(container, self.mesh.objects), variables)
+        mounts = (*self.volumes.mounts(container), *(_AGAINST_ROOT if user.uid == 0 else ()))
+        empty = _EMPTY if self._caller(container) is None else ()
         return ContainerSpec(
             id=self.container_id(container, run),
             argv=argv,
@@ -136,7 +142,7 @@ class Building:
             user=user,
             cwd=self.working_directory(container),
             hostname=self.hostname,
-            view=plan_view(self.view(user, self.volumes.mounts(container)), self.mesh.machine),
+            view=plan_view(self.view(user, mounts, empty=empty), self.mesh.machine),
             netns_fd=self.net.netns_fd,
             stdio=self.logged(container, run),
             note=self.note(),
@@ -157,7 +163,14 @@ class Building:
         """As the kubelet: the pod's name, cut to what a kernel takes."""
         return (self.pod.spec.hostname or self.pod.meta.name)[:63].rstrip("-.")
 
-    def view(self, user: User, mounts: tuple[Mounted, ...], files: tuple[FileToWrite, ...] = ()) -> View:
+    def view(
+        self,
+        user: User,
+        mounts: tuple[Mounted, ...],
+        *,
+        files: tuple[FileToWrite, ...] = (),
+        empty: tuple[Empty, ...] = _EMPTY,
+    ) -> View:
         """What a container of this pod sees, besides what is its own."""
         aliases = tuple((alias.ip, alias.hostnames) for alias in self.pod.spec.host_aliases)
         about = PodFiles(
@@ -169,9 +182,14 @@ class Building:
             private=self.mesh.private,
             reachable=self.mesh.reachable,
             files=(*pod_files(about, user, _host_files()), *files),
-            empty=() if _caller(self.pod) is not None else _EMPTY,
+            empty=empty,
             mounts=mounts,
         )
+
+    def _caller(self, container: Container) -> Caller | None:
+        """Whoever called `meshgate run`; the sidecar is not theirs."""
+        text = self.pod.meta.annotation(RUN_AS_CALLER)
+        return _parse_caller(text) if text and container.name != PROXY else None
 
 
 def container_id(pod_id: str, container: str, run: int) -> str:
@@ -195,17 +213,20 @@ def _host_files() -> dict[str, str]:
     return {name: path.read_text() for name, path in names.items() if path.exists()}
 
 
-def _caller(pod: PodResource) -> Caller | None:
-    text = pod.meta.annotation(RUN_AS_CALLER)
-    if not text:
-        return None
+def _parse_caller(text: str) -> Caller:
     try:
         given = json.loads(text)
         groups = tuple(int(gid) for gid in given.get("groups", ()))
         user = User(uid=int(given["uid"]), gid=int(given["gid"]), groups=groups)
-        return Caller(user=user, cwd=str(given["cwd"]))
+        return Caller(user=_not_a_sidecar(user), cwd=str(given["cwd"]))
     except (ValueError, KeyError, TypeError) as fault:
         raise CannotStart(f"annotation {RUN_AS_CALLER} cannot be read: {fault}") from fault
+
+
+def _not_a_sidecar(user: User) -> User:
+    if SIDECAR_GID in (user.uid, user.gid, *user.groups):
+        raise CannotStart(f"uid and gid {SIDECAR_GID} are the sidecar's: its traffic is not captured")
+    return user
 
 
 def _home(user: User) -> str:

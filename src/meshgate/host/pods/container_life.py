@@ -86,8 +86,7 @@ class ContainerLife:
         self._set(state=state, is_ready=False, is_started=False)
 
     def set_ready(self, is_ready: bool, reason: str) -> None:
-        if is_ready != self.state.is_ready:
-            self._set(is_ready=is_ready)
+        self._set(is_ready=is_ready, why_not=reason)
         if reason:
             self._kit.warn("Unhealthy", reason)
 
@@ -132,7 +131,7 @@ class ContainerLife:
 
     async def _attend(self, child: ChildState) -> ChildState:
         """Watch a running container to its end."""
-        self._set(state=Running(started=_moment(child.started)), id=child.id)
+        self._set(state=Running(started=_moment(child.started)), id=child.id, why_not="")
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(self._watch(child.id))
             ended = await self._kit.runtime.wait_exit(child.id)  # no deadline: the container's life

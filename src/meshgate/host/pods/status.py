@@ -49,6 +49,8 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     is_ready: bool = False
     is_started: bool = False
     """The startup probe has succeeded, or there is none and it runs."""
+    why_not: str = ""
+    """Why it runs and is not ready, once that is known."""
     id: str = ""
     """Of the present or last run, in the runtime."""
 

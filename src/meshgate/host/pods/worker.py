@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -46,6 +47,10 @@ _RETRY_LONGEST_S = 10.0
 _CLEAN_UP_S = 30.0
 
 
+async def no_wait() -> None:
+    """Proxies learn in their own time."""
+
+
 class PodDeps(Struct, frozen=True, kw_only=True):
     """What every pod's worker works with."""
 
@@ -55,6 +60,8 @@ class PodDeps(Struct, frozen=True, kw_only=True):
     door: ProxyDoor
     mesh: MeshOnMachine
     now: Callable[[], datetime]
+    settle: Callable[[], Awaitable[None]] = no_wait
+    """Returns soon, at best when every proxy knows what the store says: that a pod is not ready any more."""
 
 
 class PodWorker:
@@ -90,7 +97,7 @@ class PodWorker:
             self.end(float(grace if grace is not None else default))
 
     def end(self, grace_s: float) -> None:
-        """Ask it to end; a shorter grace period than was asked for before wins only until the ending has begun."""
+        """Ask it to end; asked again with no grace, what still runs is killed."""
         self._end_asked.set(grace_s)
 
     def container(self, name: str) -> Container | None:
@@ -189,7 +196,7 @@ class PodWorker:
     async def _end(self, grace_s: float) -> None:
         self._write_now()
         if self.crew is not None:
-            await stop_all(self.crew, self._deps.runtime, self._sidecar, grace_s)
+            await self._stop(self.crew, grace_s)
         async with asyncio.timeout(_CLEAN_UP_S):
             await self._tear_down()
             await self._deps.runtime.close_log(self.uid)
@@ -199,6 +206,20 @@ class PodWorker:
             await asyncio.to_thread(self.building.places.remove)
         self._deps.mesh.users.give_back(self._ids or ())
         self._deps.store.transact([Delete(ref=self.ref, uid=self.uid, grace_s=0, missing_ok=True)])
+
+    async def _stop(self, crew: Crew, grace_s: float) -> None:
+        """Stop all containers; nobody is sent here any more by the time the first is told to end."""
+        async with asyncio.TaskGroup() as group:
+            hurrying = group.create_task(self._kill_when_told(crew))
+            if grace_s > 0:
+                await self._deps.settle()
+            await stop_all(crew, self._deps.runtime, self._sidecar, grace_s)
+            hurrying.cancel()
+
+    async def _kill_when_told(self, crew: Crew) -> None:
+        await self._end_asked.wait_for(lambda grace: grace == 0)  # no deadline: cancelled when all has ended
+        for life in crew.running():
+            await self._deps.runtime.signal(life.state.id, signal.SIGKILL)
 
     async def _tear_down(self) -> None:
         if self._sidecar is not None:
@@ -247,6 +268,7 @@ class PodWorker:
         init = [ContainerState(name=container.name, state=Waiting()) for container in spec.init_containers]
         if crew is not None:
             containers, init = crew.container_states()
+        proxy = next((state.why_not for state in containers if state.name == PROXY and not state.is_ready), "")
         return PodState(
             spec=spec,
             containers=containers,
@@ -255,8 +277,8 @@ class PodWorker:
             host_address=self._deps.mesh.host_address,
             started=self._started,
             is_initialized=crew is not None and crew.is_initialized.value,
-            message=self._message,
-            reason=self._reason,
+            message=self._message or proxy,
+            reason=self._reason or ("ProxyNotReady" if proxy else ""),
             is_terminating=self._end_asked.value is not None,
         )
 
