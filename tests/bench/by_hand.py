@@ -1,7 +1,8 @@
 """The baseline: the same Envoy with a configuration written by hand, and no control plane.
 
-A client-side proxy (the gateway's role) in front of a server-side one (the sidecar's), with Istio's access log, in
-this machine's network on loopback.
+It does what is needed and no more: listen, write Istio's access log, pass on. It can be started as a process on
+loopback, or its command be a container's in a pod without sidecar, where it meets the same network and the same log as
+the proxies that are compared with it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ import json
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from meshgate.host.envoy_binary import find_envoy
+from tests.bench.asking import is_ok, moment_of
 from tests.e2e.mesh import free_port
 
 LOG_FORMAT = (
@@ -28,109 +28,113 @@ LOG_FORMAT = (
     "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
 )
 TYPE = "type.googleapis.com/envoy.extensions"
+Json = dict[str, Any]
+Upstream = tuple[str, int]
 
 
-def address(port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def address(host: str, port: int) -> Json:
+    return {"socket_address": {"address": host, "port_value": port}}
 
 
-def listener(port: int, cluster: str) -> dict[str, Any]:
-    manager = {
+def manager(action: Json, *, is_logged: bool) -> Json:
+    """An HTTP connection manager with one route, for all."""
+    log = {
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": f"{TYPE}.access_loggers.file.v3.FileAccessLog",
+            "path": "/dev/stdout",
+            "log_format": {"text_format_source": {"inline_string": LOG_FORMAT}},
+        },
+    }
+    router = {"@type": f"{TYPE}.filters.http.router.v3.Router"}
+    host = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, **action}]}
+    return {
         "@type": f"{TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "by_hand",
         "server_name": "istio-envoy",
-        "access_log": [
-            {
-                "name": "envoy.access_loggers.file",
-                "typed_config": {
-                    "@type": f"{TYPE}.access_loggers.file.v3.FileAccessLog",
-                    "path": "/dev/stdout",
-                    "log_format": {"text_format_source": {"inline_string": LOG_FORMAT}},
-                },
-            }
-        ],
-        "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}],
-                }
-            ]
-        },
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{TYPE}.filters.http.router.v3.Router"},
-            }
-        ],
+        "access_log": [log] if is_logged else [],
+        "route_config": {"virtual_hosts": [host]},
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
     }
-    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    return {"name": f"port-{port}", "address": address(port), "filter_chains": [{"filters": filters}]}
 
 
-def configuration(port: int, admin: int, upstream: int) -> str:
-    """One Envoy: everything that comes to `port` goes to `upstream`."""
-    cluster = {
-        "name": "upstream",
+def listener(port: int, typed: Json) -> Json:
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": typed}]
+    return {"name": f"port-{port}", "address": address("0.0.0.0", port), "filter_chains": [{"filters": filters}]}
+
+
+def cluster(name: str, upstream: Upstream) -> Json:
+    endpoint = {"endpoint": {"address": address(*upstream)}}
+    return {
+        "name": name,
         "type": "STATIC",
         "connect_timeout": "10s",
-        "load_assignment": {
-            "cluster_name": "upstream",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}],
-        },
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
-    return json.dumps(
-        {
-            "admin": {"address": address(admin)},
-            "static_resources": {"listeners": [listener(port, "upstream")], "clusters": [cluster]},
-        }
-    )
 
 
-def wait_answer(url: str, timeout_s: float = 20) -> None:
-    """Poll until `url` answers 200."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except (OSError, urllib.error.URLError):
-            time.sleep(0.005)
-    raise AssertionError(f"no answer from {url} within {timeout_s} s")
+def forwarding(ports: Mapping[int, Upstream], admin: int = 0) -> Json:
+    """Envoy's configuration: what comes to a port goes to its upstream. `admin`: a loopback port; 0 for none."""
+    clusters = [cluster(f"upstream-{port}", upstream) for port, upstream in ports.items()]
+    listeners = [
+        listener(port, manager({"route": {"cluster": f"upstream-{port}", "timeout": "0s"}}, is_logged=True))
+        for port in ports
+    ]
+    found: Json = {"static_resources": {"listeners": listeners, "clusters": clusters}}
+    return found | ({"admin": {"address": address("127.0.0.1", admin)}} if admin else {})
+
+
+def answering(port: int) -> Json:
+    """Envoy's configuration: a server that answers 200 at once, so that the proxies before it are what is measured."""
+    action = {"direct_response": {"status": 200, "body": {"inline_string": "ok\n"}}}
+    return {"static_resources": {"listeners": [listener(port, manager(action, is_logged=False))]}}
+
+
+def command(configuration: Json) -> list[str]:
+    """An Envoy with the arguments that matter for speed as our proxies have them."""
+    return [
+        str(find_envoy()),
+        *("--config-yaml", json.dumps(configuration)),
+        "--disable-hot-restart",
+        *("--concurrency", "2"),
+        *("--file-flush-interval-msec", "100"),
+        *("--log-level", "warning"),
+    ]
 
 
 @contextlib.contextmanager
-def process(command: list[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with output.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT) as started:
+def process(started: list[str], output: Path) -> Iterator[None]:
+    with output.open("wb") as file, subprocess.Popen(started, stdout=file, stderr=subprocess.STDOUT) as running:
         try:
-            yield started
+            yield
         finally:
-            started.terminate()
-            started.wait(timeout=10)
+            running.terminate()
+            running.wait(timeout=10)
 
 
-@contextlib.contextmanager
-def envoy(directory: Path, port: int, upstream: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A running Envoy by hand; it may take a moment until it answers."""
-    path = directory / f"by-hand-{port}.json"
-    path.write_text(configuration(port, free_port(), upstream))
-    command = [str(find_envoy()), "-c", str(path), "--disable-hot-restart", "--concurrency", "2", "-l", "warning"]
-    with process(command, directory / f"by-hand-{port}.log") as started:
-        yield started
-
-
-@contextlib.contextmanager
-def chain(directory: Path) -> Iterator[str]:
-    """Two Envoys by hand in front of a server; the URL that answers through all of them."""
+def seconds_to_first_answer(directory: Path) -> float:
+    """A client-side proxy (the gateway's role) before a server-side one (the sidecar's) before the application."""
     server, inner, outer = free_port(), free_port(), free_port()
-    command = [sys.executable, "-m", "meshgate.apps.httpbin", "--port", str(server)]
+    began = time.monotonic()
     with (
-        process(command, directory / "server.log"),
-        envoy(directory, inner, server),
-        envoy(directory, outer, inner),
+        process([sys.executable, "-m", "meshgate.apps.httpbin", "--port", str(server)], directory / "server.log"),
+        process(command(forwarding({inner: ("127.0.0.1", server)})), directory / "inner.log"),
+        process(command(forwarding({outer: ("127.0.0.1", inner)})), directory / "outer.log"),
     ):
-        url = f"http://127.0.0.1:{outer}/status/200"
-        wait_answer(url)
-        yield url
+        return moment_of(is_ok, outer) - began
+
+
+def seconds_to_live(directory: Path) -> float:
+    """One Envoy until its /ready says LIVE."""
+    admin = free_port()
+    began = time.monotonic()
+    with process(command(forwarding({free_port(): ("127.0.0.1", 9)}, admin)), directory / "live.log"):
+        return moment_of(is_ok, admin, path="/ready") - began
+
+
+def seconds_to_serve(directory: Path) -> float:
+    """The application alone until it answers."""
+    server = free_port()
+    began = time.monotonic()
+    with process([sys.executable, "-m", "meshgate.apps.httpbin", "--port", str(server)], directory / "server.log"):
+        return moment_of(is_ok, server) - began

@@ -1,0 +1,30 @@
+"""A mesh to measure with. Unlike a test's it is not asked what it left: whoever works beside it leaves things, too."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.figure import NotMeasured
+from tests.e2e.mesh import Mesh
+from tests.machine import why_no_namespaces
+
+
+@contextlib.contextmanager
+def mesh_to_measure(*, start: bool = True) -> Iterator[Mesh]:
+    """A mesh that is up (or only its ranges and ports) on free ranges. NotMeasured where namespaces can't be had."""
+    reason = why_no_namespaces()
+    if reason is not None:
+        raise NotMeasured(reason)
+    directory = Path(tempfile.mkdtemp(prefix="meshgate-bench-"))
+    mesh = Mesh(directory)
+    try:
+        if start:
+            mesh.up()
+        yield mesh
+    finally:
+        mesh.meshgate("down", check=False)
+        shutil.rmtree(directory, ignore_errors=True)
