@@ -111,6 +111,20 @@ def test_a_client_that_goes_is_not_connected_and_not_waited_for(tmp_path: Path) 
     run(test)
 
 
+def test_a_proxy_that_is_about_to_connect_is_waited_for_but_not_for_ever(tmp_path: Path) -> None:
+    async def test() -> None:
+        ads = AdsServer(awaited_s=0.1)
+        await ads.open("a.ns", tmp_path / "a")
+        try:
+            ads.publish("a.ns", TABLE)
+            assert set(await ads.wait_applied(0.01)) == {"a.ns"}
+            assert await ads.wait_applied(5) == {}, "it never came: nobody waits for it any more"
+        finally:
+            await ads.stop()
+
+    run(test)
+
+
 def test_a_proxy_that_is_gone_is_forgotten_and_its_socket_removed(tmp_path: Path) -> None:
     async def test() -> None:
         async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:

@@ -29,6 +29,8 @@ _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1))
 _HOLD_S = 3.0
 """Listeners and routes wait this long at most for changed clusters to be warm."""
+_AWAITED_S = 5.0
+"""An Envoy connects within this time after its socket is there (it tries at least every second), or it is gone."""
 _Serve = Callable[[Dialect, object, Context], Awaitable[None]]
 
 
@@ -39,6 +41,7 @@ class _Proxy:
         self.table: ResourceTable | None = None
         self.server: grpc.aio.Server | None = None
         self.path: Path | None = None
+        self.awaited = False
         self.streams: list[Stream] = []
         self.readers: list[Stream] = []
 
@@ -46,9 +49,10 @@ class _Proxy:
 class AdsServer:
     """Owned by one event loop."""
 
-    def __init__(self, *, hold_s: float = _HOLD_S) -> None:
+    def __init__(self, *, hold_s: float = _HOLD_S, awaited_s: float = _AWAITED_S) -> None:
         self.state: Latest[Statuses] = Latest(MappingProxyType({}))
         self._hold_s = hold_s
+        self._awaited_s = awaited_s
         self._proxies: dict[str, _Proxy] = {}
         self._responses = Responses()
         self._port_server: grpc.aio.Server | None = None
@@ -61,8 +65,9 @@ class AdsServer:
         assert proxy.server is None, f"{proxy_id} is served already"
         server = self._server(partial(self._serve_proxy, proxy_id))
         bind_unix(server, socket_path, owner)
-        proxy.server, proxy.path = server, socket_path
+        proxy.server, proxy.path, proxy.awaited = server, socket_path, True
         await server.start()
+        asyncio.get_running_loop().call_later(self._awaited_s, self._await_no_longer, proxy)
         self._refresh_soon()
 
     async def close(self, proxy_id: str) -> None:
@@ -109,6 +114,7 @@ class AdsServer:
     async def wait_applied(self, timeout_s: float) -> Statuses:
         """Wait until every connected proxy has accepted all of its newest table; those that have not: none is success.
 
+        One whose socket was opened moments ago is waited for, too: it is about to connect.
         Ends early when nothing more will happen by itself because what is missing was refused.
         """
         self._refresh()
@@ -147,6 +153,7 @@ class AdsServer:
             return
         stream = self._stream(dialect)
         proxy.streams.append(stream)
+        proxy.awaited = False
         try:
             if proxy.table is not None:
                 stream.offer(proxy.table)
@@ -181,6 +188,10 @@ class AdsServer:
         session = DeltaSession(responses)
         return Dialog(session, lambda raw: session.receive(parse_delta(raw)), self._shared_bytes.of)
 
+    def _await_no_longer(self, proxy: _Proxy) -> None:
+        proxy.awaited = False
+        self._refresh_soon()
+
     def _refresh_soon(self) -> None:
         """Once for all that happens in this turn of the loop."""
         if not self._refresh_is_due:
@@ -205,7 +216,7 @@ def proxy_of_node(node_id: str) -> str:
 
 def _status_of(proxy: _Proxy) -> ProxyStatus:
     if not proxy.streams:
-        return ProxyStatus()
+        return ProxyStatus(awaited=proxy.awaited)
     session = proxy.streams[-1].session
     return ProxyStatus(
         connected=True, synced=session.synced, settled=session.settled, nacks=session.nacks, types=session.types

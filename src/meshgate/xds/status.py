@@ -13,6 +13,8 @@ class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One proxy; the newest of its streams speaks for it."""
 
     connected: bool = False
+    awaited: bool = False
+    """Its socket was opened moments ago: its Envoy starts, or comes back to a control plane that was restarted."""
     synced: bool = False
     """It has accepted all of its newest table."""
     settled: bool = False
@@ -22,8 +24,8 @@ class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_lagging(self) -> bool:
-        """It is connected and doesn't hold the newest table."""
-        return self.connected and not self.synced
+        """It is connected, or about to be, and doesn't hold the newest table."""
+        return (self.connected or self.awaited) and not self.synced
 
     @property
     def is_stuck(self) -> bool:
@@ -36,5 +38,5 @@ Statuses = Mapping[str, ProxyStatus]
 
 
 def lagging(statuses: Statuses) -> Statuses:
-    """Those that are connected and don't hold their newest table."""
+    """Those that don't hold their newest table, sorted."""
     return {proxy_id: statuses[proxy_id] for proxy_id in sorted(statuses) if statuses[proxy_id].is_lagging}
