@@ -203,3 +203,13 @@ def test_another_domain() -> None:
     found = index.answer("web.shop.svc.mesh.internal", "A", namespace="shop", virtual=True)
     assert values(found) == ["10.96.0.10"]
     assert index.answer("web.shop.svc.cluster.local", "A", namespace="shop", virtual=True) == Upstream()
+
+
+def test_endpoints_that_are_names_have_no_records() -> None:
+    endpoints = (EndpointName(address="db.example.com"), EndpointName(address="2001:db8::1"))
+    index = Index(DnsTable(services=(ServiceName(namespace="shop", name="db", endpoints=endpoints),)))
+
+    name = "db.shop.svc.cluster.local"
+    assert index.answer(name, "A", namespace="shop", virtual=True) == NODATA
+    assert values(index.answer(name, "AAAA", namespace="shop", virtual=True)) == ["2001:db8::1"]
+    assert values(index.answer(f"2001-db8--1.{name}", "AAAA", namespace="shop", virtual=True)) == ["2001:db8::1"]

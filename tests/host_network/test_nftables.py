@@ -33,6 +33,7 @@ from meshgate.host.network.expressions import (
     to_destination,
     to_port,
     to_port_in,
+    translate_to,
     verdict,
     with_mark,
     with_protocol,
@@ -133,6 +134,7 @@ def test_the_capture_batch_is_listed_back(nftables: NftablesSocket) -> None:
         pytest.param(Hook("nat", "output", -100), to_address_in("addresses") + jump("c"), id="address set"),
         pytest.param(Hook("nat", "prerouting", -100), enters_by("host0") + verdict(RETURN), id="interface"),
         pytest.param(Hook("nat", "postrouting", 100), leaves_by("eth0", negated=True) + masquerade(), id="masquerade"),
+        pytest.param(Hook("nat", "prerouting", -100), translate_to(IPv4Address("10.1.0.1"), 80), id="destination"),
         pytest.param(Hook("nat", "postrouting", 100), source_becomes(IPv4Address("10.1.0.1")), id="source"),
         pytest.param(
             Hook("nat", "postrouting", 100), from_source(IPv4Network("10.0.0.0/8")) + masquerade(), id="network"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from meshgate.errors import UsageError
+from meshgate.host.dns.names import is_address
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def parse_resolv_conf(text: str) -> tuple[Upstream, ...]:
     found = []
     for line in text.splitlines():
         words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver" and _is_address(words[1]):
+        if len(words) >= 2 and words[0] == "nameserver" and is_address(words[1]):
             found.append(Upstream(words[1]))
     return tuple(found)
 
@@ -169,11 +170,3 @@ def _socket_address(server: Upstream) -> tuple[object, ...]:
     """Reads a zone (`%eth0`) as the resolver does; nothing is looked up."""
     found = socket.getaddrinfo(server.address, server.port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
     return found[0][4]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

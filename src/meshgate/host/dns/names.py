@@ -151,7 +151,8 @@ def _host_answer(name: str, host: HostName, kind: str) -> Answer:
     if kind not in ("A", "AAAA"):
         return Upstream()  # as Istio's: only addresses are virtual
     version = 4 if kind == "A" else 6
-    fitting = [address for address in host.addresses if ip_address(address).version == version]
+    addresses = filter(is_address, host.addresses)
+    fitting = [address for address in addresses if ip_address(address).version == version]
     return Here(True, tuple(Record(name, "A" if version == 4 else "AAAA", address) for address in fitting))
 
 
@@ -186,14 +187,16 @@ def _records(table: DnsTable, domain: str) -> Iterator[Record]:
 
 
 def _cluster_addresses(service: ServiceName, name: str) -> Iterator[Record]:
-    for address in service.addresses:
+    for address in filter(is_address, service.addresses):
         yield from _address_records(name, address)
     yield from _ports(service, name, [name])
 
 
 def _endpoints(service: ServiceName, name: str) -> Iterator[Record]:
     targets = []
-    for endpoint in sorted(service.endpoints, key=lambda endpoint: ip_address(endpoint.address)):
+    # an endpoint's address may be a name (`addressType: FQDN`), which has no record here
+    endpoints = [endpoint for endpoint in service.endpoints if is_address(endpoint.address)]
+    for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.address):
         target = f"{endpoint.hostname or endpoint.address.replace('.', '-').replace(':', '-')}.{name}".lower()
         targets.append(target)
         yield Record(name, _type_of(endpoint.address), endpoint.address)
@@ -225,6 +228,15 @@ def _suffixes(name: str) -> Iterator[str]:
     while name:
         yield name
         _, _, name = name.partition(".")
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an address of IPv4 or IPv6."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _address(text: str) -> IPv4Address | None:

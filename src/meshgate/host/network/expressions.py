@@ -105,6 +105,12 @@ def random_endpoint(count: int, name: str, set_id: int) -> bytes:
     return number + choose + _nat(_DNAT, _REGISTER, _SECOND)
 
 
+def translate_to(address: IPv4Address, port: int) -> bytes:
+    """`dnat to address:port`."""
+    load = _load(address.packed) + _load(struct.pack(">H", port), _SECOND)
+    return load + _nat(_DNAT, _REGISTER, _SECOND)
+
+
 def source_becomes(address: IPv4Address) -> bytes:
     """`snat to address`."""
     return _load(address.packed) + _nat(_SNAT, _REGISTER)
@@ -200,8 +206,8 @@ def _lookup(name: str, destination: int | None = None, set_id: int = 0) -> bytes
     return _expression("lookup", text(1, name), be32(2, _REGISTER), into, by_id)
 
 
-def _load(data: bytes) -> bytes:
-    return _expression("immediate", be32(1, _REGISTER), nested(2, attribute(_VALUE, data)))
+def _load(data: bytes, register: int = _REGISTER) -> bytes:
+    return _expression("immediate", be32(1, register), nested(2, attribute(_VALUE, data)))
 
 
 def _nat(kind: int, address_register: int, port_register: int | None = None) -> bytes:

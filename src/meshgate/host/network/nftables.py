@@ -16,6 +16,7 @@ import struct
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from meshgate.errors import EnvironmentFault
 from meshgate.host.network.netlink import (
     F_ACK,
     F_APPEND,
@@ -204,7 +205,11 @@ class NftablesSocket:
 
     def __init__(self, sock: NetlinkSocket | None = None) -> None:
         """`sock`: an owner's socket that was kept elsewhere meanwhile."""
-        self._socket = sock or NetlinkSocket(_PROTOCOL)
+        try:
+            self._socket = sock or NetlinkSocket(_PROTOCOL)
+        except OSError as fault:
+            hint = "load the kernel's module nf_tables (modprobe nf_tables), or use a kernel that has it"
+            raise EnvironmentFault(f"no nf_tables to be had: {fault.strerror}", hint=hint) from fault
 
     def fileno(self) -> int:
         return self._socket.fileno()

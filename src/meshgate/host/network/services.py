@@ -7,7 +7,8 @@
 
 Connection tracking keeps a connection at its endpoint and turns the replies back, which pass the router too. A change
 is the difference to what is there, in one batch: no connection ever meets half of it. `ServiceRules` holds what is
-there; after a restart it isn't known, and the whole table is replaced, also in one batch.
+there. After a restart it isn't known: a second table takes over, and then the first one is deleted (with one batch
+for both, a packet could pass the new table before the change and the old one after it).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from meshgate.host.network.expressions import (
     service_verdict,
     source_becomes,
     to_address_in,
+    translate_to,
     with_protocol,
 )
 from meshgate.host.network.nftables import (
@@ -52,7 +54,8 @@ from meshgate.host.network.nftables import (
 )
 from meshgate.host.network.router import Router
 
-TABLE: Final = "meshgate-services"
+TABLES: Final = ("meshgate-services-a", "meshgate-services-b")
+"""One of them; both for the moment in which one takes over from the other."""
 
 _AFTER_TRANSLATION = DESTINATION_NAT + 10
 _SERVICES = SetType((IPV4_ADDRESS, INET_PROTOCOL, PORT), "verdict")
@@ -74,7 +77,7 @@ class ServicePort(Struct, frozen=True, kw_only=True):
     service: str
     """`namespace/name`: with protocol and port the name of its chain."""
     addresses: tuple[str, ...]
-    """Cluster addresses and those of the LoadBalancer."""
+    """Cluster addresses and those of the LoadBalancer. Here and in endpoints only those of IPv4 have effect."""
     protocol: Protocol = "tcp"
     port: int
     endpoints: tuple[Endpoint, ...] = ()
@@ -105,6 +108,7 @@ class ServiceRules:
         self._nftables = router.namespace.run(NftablesSocket)
         self._conntrack = router.namespace.run(Conntrack)
         self._present: _Rules | None = None
+        self._name = TABLES[0]
         self._table: ServiceTable = ()
 
     async def run(self, tables: Latest[ServiceTable], *, ready: asyncio.Event) -> None:
@@ -120,14 +124,27 @@ class ServiceRules:
         """Make the rules those of the table, or raise a `NetlinkFault` and change nothing. Blocks for milliseconds."""
         wanted = _rules(table)
         if self._present is None:
-            batch = whole_batch(wanted, self._router_address)
-        else:
-            batch = change_batch(self._present, wanted)
-        if batch:
+            self._take_over(wanted)
+        elif batch := change_batch(self._name, self._present, wanted):
             self._nftables.commit("services", batch)
         self._present = wanted
         before, self._table = self._table, table
         self._forget_udp(before, table)
+
+    def _take_over(self, wanted: _Rules) -> None:
+        """A table beside the one of a control plane before us, which serves until ours does."""
+        there = [name for name in TABLES if name in self._nftables.tables()]
+        if len(there) == len(TABLES):  # killed at this very point: either will do for the moment
+            self._delete(there.pop())
+        self._name = next(name for name in TABLES if name not in there)
+        self._nftables.commit("services", whole_batch(self._name, wanted, self._router_address))
+        for name in there:
+            self._delete(name)
+
+    def _delete(self, name: str) -> None:
+        batch = Batch()
+        batch.delete_table(name)
+        self._nftables.commit("services", batch)
 
     def close(self) -> None:
         self._nftables.close()
@@ -142,70 +159,72 @@ class ServiceRules:
 
 def _udp_paths(table: ServiceTable) -> frozenset[tuple[IPv4Address, int, IPv4Address]]:
     return frozenset(
-        (IPv4Address(address), port.port, IPv4Address(endpoint.address))
+        (virtual, port.port, endpoint)
         for port in table
         if port.protocol == "udp"
-        for address in port.addresses
-        for endpoint in port.endpoints
+        for virtual in map(_ipv4, port.addresses)
+        for endpoint in (_ipv4(each.address) for each in port.endpoints)
+        if virtual and endpoint
     )
 
 
-def whole_batch(rules: _Rules, router: IPv4Address) -> Batch:
-    """The table from nothing, in place of one that may be there."""
+def whole_batch(table: str, rules: _Rules, router: IPv4Address) -> Batch:
+    """A new table."""
     batch = Batch()
-    batch.add_table(TABLE)
-    batch.delete_table(TABLE)
-    batch.add_table(TABLE)
-    batch.add_set(TABLE, "services", _SERVICES)
-    batch.add_set(TABLE, "addresses", _ADDRESSES)
-    batch.add_set(TABLE, "hairpins", _PAIRS)
-    batch.add_chain(TABLE, "PREROUTING", Hook("nat", "prerouting", DESTINATION_NAT))
-    batch.add_rule(TABLE, "PREROUTING", service_verdict("services"))
-    batch.add_chain(TABLE, "REFUSE", Hook("filter", "prerouting", _AFTER_TRANSLATION))
-    batch.add_rule(TABLE, "REFUSE", with_protocol("tcp") + to_address_in("addresses") + reject_with_reset())
-    batch.add_rule(TABLE, "REFUSE", with_protocol("udp") + to_address_in("addresses") + reject_as_unreachable())
-    batch.add_chain(TABLE, "POSTROUTING", Hook("nat", "postrouting", SOURCE_NAT))
-    batch.add_rule(TABLE, "POSTROUTING", from_to_pair_in("hairpins") + source_becomes(router))
-    _add_change(batch, _NOTHING, rules)
+    batch.add_table(table)
+    batch.add_set(table, "services", _SERVICES)
+    batch.add_set(table, "addresses", _ADDRESSES)
+    batch.add_set(table, "hairpins", _PAIRS)
+    batch.add_chain(table, "PREROUTING", Hook("nat", "prerouting", DESTINATION_NAT))
+    batch.add_rule(table, "PREROUTING", service_verdict("services"))
+    batch.add_chain(table, "REFUSE", Hook("filter", "prerouting", _AFTER_TRANSLATION))
+    batch.add_rule(table, "REFUSE", with_protocol("tcp") + to_address_in("addresses") + reject_with_reset())
+    batch.add_rule(table, "REFUSE", with_protocol("udp") + to_address_in("addresses") + reject_as_unreachable())
+    batch.add_chain(table, "POSTROUTING", Hook("nat", "postrouting", SOURCE_NAT))
+    batch.add_rule(table, "POSTROUTING", from_to_pair_in("hairpins") + source_becomes(router))
+    _add_change(batch, table, _NOTHING, rules)
     return batch
 
 
-def change_batch(old: _Rules, new: _Rules) -> Batch:
+def change_batch(table: str, old: _Rules, new: _Rules) -> Batch:
     """What turns one into the other; empty if they are equal."""
     batch = Batch()
-    _add_change(batch, old, new)
+    _add_change(batch, table, old, new)
     return batch
 
 
-def _add_change(batch: Batch, old: _Rules, new: _Rules) -> None:
+def _add_change(batch: Batch, table: str, old: _Rules, new: _Rules) -> None:
     """Chains come before the elements that name them and go after those."""
     for chain, endpoints in sorted(new.chains.items()):
         known = old.chains.get(chain)
         if known == endpoints:
             continue
         if known is None:
-            batch.add_chain(TABLE, chain)
+            batch.add_chain(table, chain)
         else:
-            batch.flush_chain(TABLE, chain)
-        _add_endpoints(batch, chain, endpoints)
+            batch.flush_chain(table, chain)
+        _add_endpoints(batch, table, chain, endpoints)
     changed = {key for key, chain in old.services.items() if new.services.get(key) != chain}
-    batch.delete_elements(TABLE, "services", sorted(changed))
+    batch.delete_elements(table, "services", sorted(changed))
     added = sorted(item for item in new.services.items() if old.services.get(item[0]) != item[1])
-    batch.add_elements(TABLE, "services", [Element(key, jump_data(chain)) for key, chain in added])
+    batch.add_elements(table, "services", [Element(key, jump_data(chain)) for key, chain in added])
     for name, before, now in (("addresses", old.addresses, new.addresses), ("hairpins", old.hairpins, new.hairpins)):
-        batch.delete_elements(TABLE, name, sorted(before - now))
-        batch.add_elements(TABLE, name, [Element(key) for key in sorted(now - before)])
+        batch.delete_elements(table, name, sorted(before - now))
+        batch.add_elements(table, name, [Element(key) for key in sorted(now - before)])
     for chain in sorted(old.chains.keys() - new.chains.keys()):
-        batch.delete_chain(TABLE, chain)
+        batch.delete_chain(table, chain)
 
 
-def _add_endpoints(batch: Batch, chain: str, endpoints: tuple[Endpoint, ...]) -> None:
+def _add_endpoints(batch: Batch, table: str, chain: str, endpoints: tuple[Endpoint, ...]) -> None:
     numbered = [
         Element(number.to_bytes(4, sys.byteorder), value_data(endpoint_value(IPv4Address(address), port)))
         for number, (address, port) in enumerate(endpoints)
     ]
-    name, set_id = batch.add_anonymous_set(TABLE, _ENDPOINTS, numbered)
-    batch.add_rule(TABLE, chain, random_endpoint(len(endpoints), name, set_id))
+    name, set_id = batch.add_anonymous_set(table, _ENDPOINTS, numbered)
+    batch.add_rule(table, chain, random_endpoint(len(endpoints), name, set_id))
+    # A packet that met the rules just before a change may look into their map just after it, when its elements are void
+    # already, and would be refused: the rule that follows needs no map.
+    batch.add_rule(table, chain, translate_to(IPv4Address(endpoints[0].address), endpoints[0].port))
 
 
 def _rules(table: ServiceTable) -> _Rules:
@@ -214,12 +233,21 @@ def _rules(table: ServiceTable) -> _Rules:
     addresses: set[bytes] = set()
     hairpins: set[bytes] = set()
     for port in table:
-        packed = [IPv4Address(address) for address in port.addresses]
-        addresses.update(address.packed for address in packed)
-        if not port.endpoints:
+        virtual = [address for text in port.addresses if (address := _ipv4(text))]
+        addresses.update(address.packed for address in virtual)
+        endpoints = tuple(sorted({endpoint for endpoint in port.endpoints if _ipv4(endpoint.address)}))
+        if not endpoints:
             continue
         chain = f"svc-{port.service}/{port.protocol}/{port.port}"
-        chains[chain] = tuple(sorted(set(port.endpoints)))
-        services.update((service_key(address, port.protocol, port.port), chain) for address in packed)
-        hairpins.update(IPv4Address(endpoint.address).packed * 2 for endpoint in port.endpoints)
+        chains[chain] = endpoints
+        services.update((service_key(address, port.protocol, port.port), chain) for address in virtual)
+        hairpins.update(IPv4Address(endpoint.address).packed * 2 for endpoint in endpoints)
     return _Rules(chains, services, frozenset(addresses), frozenset(hairpins))
+
+
+def _ipv4(text: str) -> IPv4Address | None:
+    """None for IPv6 and for names, which users may write in Endpoints: no packet of the mesh has such an address."""
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        return None
