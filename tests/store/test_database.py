@@ -66,3 +66,18 @@ def test_receipts_are_kept_for_a_while(tmp_path: Path, monkeypatch: pytest.Monke
     found = [store.receipt(f"r{number}") for number in range(4)]
     assert [receipt is not None for receipt in found] == [False, False, True, True]
     store.close()
+
+
+def test_an_open_directory_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "letters").write_text("mine")
+    with pytest.raises(EnvironmentFault, match="can be read by others and holds other things"):
+        Store(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_an_open_directory_that_is_empty_or_ours_is_closed(tmp_path: Path) -> None:
+    for _ in range(2):
+        tmp_path.chmod(0o755)
+        Store(tmp_path).close()
+        assert tmp_path.stat().st_mode & 0o777 == 0o700

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,15 @@ def test_a_bookmark_tells_how_far_an_idle_watcher_is(store: Store) -> None:
         return await collect(store.watch({"Pod"}, store.revision.value, bookmark_every_s=0.01), 2)
 
     assert asyncio.run(scenario()) == [("BOOKMARK", ""), ("BOOKMARK", "")]
+
+
+def test_events_are_forgotten_after_an_hour(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
+    store = Store(tmp_path / "data", now=lambda: now)
+    event: Raw = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "old"}}
+    repeated = {**event, "metadata": {"name": "repeated"}, "lastTimestamp": "2026-01-02T03:30:00Z"}
+    store.transact([Create(raw=event), Create(raw=repeated)])
+    now += timedelta(hours=1, seconds=1)
+    store.forget_events()
+    assert names(store, "Event") == ["repeated"]
+    store.close()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
 from meshgate.api import Document
+
+MOST_FIELDS = 1000
+"""Each costs a walk through the document; a field without a position has that of the field around it."""
 
 
 class Positions(msgspec.Struct, frozen=True):
@@ -17,15 +22,18 @@ class Positions(msgspec.Struct, frozen=True):
 
 
 def positions_of(document: Document) -> Positions:
-    """All positions of a document."""
-    return Positions(document.filename, {path: document.line(path) for path in _paths("", document.raw)})
+    """The positions of a document's fields; of a very large one those of the outer fields only."""
+    paths = islice(_paths(document.raw), MOST_FIELDS)
+    return Positions(document.filename, {path: document.line(path) for path in paths})
 
 
-def _paths(path: str, value: object) -> Iterator[str]:
-    yield path
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _paths(f"{path}.{name}" if path else str(name), item)
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _paths(f"{path}[{number}]", item)
+def _paths(raw: object) -> Iterator[str]:
+    """All field paths, outer ones first."""
+    waiting = deque([("", raw)])
+    while waiting:
+        path, value = waiting.popleft()
+        yield path
+        if isinstance(value, dict):
+            waiting.extend((f"{path}.{name}" if path else str(name), item) for name, item in value.items())
+        elif isinstance(value, list):
+            waiting.extend((f"{path}[{number}]", item) for number, item in enumerate(value))

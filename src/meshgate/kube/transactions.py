@@ -37,6 +37,7 @@ from meshgate.store.sqlite import Receipt
 from .answers import respond
 from .deps import KubeDeps
 
+OBJECTS_IN_A_ROW = 50
 READ_DEADLINE_S = 60.0
 
 
@@ -56,7 +57,7 @@ async def transact(request: web.Request, deps: KubeDeps) -> web.Response:
     receipt = deps.store.receipt(asked.id) if asked.id else None
     if receipt is not None:
         return respond(_told_again(receipt, deps))
-    problems = _problems(asked, deps)
+    problems = await _problems(asked, deps)
     if has_errors(problems):
         raise refusal(deps.store.kinds, problems)
     writes = [_write(raw, positions, asked, deps) for raw, positions in zip(*_placed(asked), strict=True)]
@@ -95,13 +96,15 @@ def _placed(asked: TransactionRequest) -> tuple[list[Raw], list[Positions | None
     return list(asked.objects), [None if place is None else Positions(place.file, place.lines) for place in given]
 
 
-def _problems(asked: TransactionRequest, deps: KubeDeps) -> tuple[Problem, ...]:
+async def _problems(asked: TransactionRequest, deps: KubeDeps) -> tuple[Problem, ...]:
     """Everything that is wrong with the objects one by one, and objects that are given twice."""
     if asked.mode == "delete":
         return ()
     found: list[Problem] = []
     refs: list[tuple[Ref, str]] = []
-    for raw, positions in zip(*_placed(asked), strict=True):
+    for number, (raw, positions) in enumerate(zip(*_placed(asked), strict=True)):
+        if number % OBJECTS_IN_A_ROW == OBJECTS_IN_A_ROW - 1:
+            await asyncio.sleep(0)  # others want the event loop, too
         metadata = raw.get("metadata")
         if isinstance(metadata, Mapping) and metadata.get("generateName") and not metadata.get("name"):
             continue  # it has no name to be decoded with: admission sees it when it has got one

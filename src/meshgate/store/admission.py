@@ -14,9 +14,9 @@ import msgspec
 
 from meshgate.api import Problem, has_errors
 
-from .core import Change, Result, Write, conflict
+from .core import Change, Result, Write, conflict, immutable_fault
 from .core.refusal import refusal
-from .sqlite import Stale, Store
+from .sqlite import Prepared, Stale, Store
 
 ATTEMPTS = 10
 
@@ -49,6 +49,7 @@ class Admission:
         async with self._lock:  # no deadline: each holder does bounded work
             for _ in range(ATTEMPTS):
                 prepared = self._store.prepare(writes)
+                _check_kept(prepared)
                 problems = await self._admit(prepared.changes) if prepared.changes else ()
                 if has_errors(problems):
                     raise refusal(self._store.kinds, problems)
@@ -61,3 +62,14 @@ class Admission:
                     continue
         change = prepared.changes[0]
         raise conflict(change.kind, change.ref.name)
+
+
+def _check_kept(prepared: Prepared) -> None:
+    """Raises StatusFault where a client would change what is set once."""
+    for change in prepared.changes:
+        fault = immutable_fault(change)
+        if fault is not None:
+            fault.write_index = next(
+                (index for index, result in enumerate(prepared.results) if result.ref == change.ref), None
+            )
+            raise fault

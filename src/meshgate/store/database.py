@@ -63,8 +63,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.chmod(path.parent, 0o700)  # Secrets are in here
+            _make_private(path)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             os.chmod(path, 0o600)
             self._connection = self._connect()
@@ -136,6 +135,18 @@ class Database:
                 f'the store "{self.path}" has format {version}, this meshgate reads format {SCHEMA_VERSION}',
                 hint="use the meshgate that wrote it, or another --data-dir",
             )
+
+
+def _make_private(path: Path) -> None:
+    """The file's directory, for the owner alone: Secrets are in it. A directory of somebody else's is left as it is."""
+    directory = path.parent
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not directory.stat().st_mode & 0o077:
+        return
+    if not path.exists() and any(directory.iterdir()):
+        text = f'the data directory "{directory}" can be read by others and holds other things'
+        raise EnvironmentFault(text, hint="name a directory of its own with --data-dir, or `chmod 700` this one")
+    directory.chmod(0o700)
 
 
 def _columns(ref: Ref) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import uuid
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from .core import (
     EVERYTHING,
     Change,
     Create,
+    Delete,
     Kinds,
     Outcome,
     Positions,
@@ -48,7 +49,9 @@ INITIAL_NAMESPACES = ("default", "istio-system")
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes': no vowels, so no words."""
 WATCH_BATCH = 128
-CHECKPOINT_EVERY_S = 30.0
+MAINTAIN_EVERY_S = 30.0
+EVENT_LIFETIME = timedelta(hours=1)
+"""Kubernetes' default."""
 FILE_NAME = "store.db"
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
@@ -158,7 +161,7 @@ class Store:
         """Compute what the writes would do, now. Nothing is changed."""
         listed = tuple(writes)
         sources = Sources(
-            now=self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            now=_timestamp(self._now()),
             new_uid=lambda: str(uuid.uuid4()),
             new_suffix=lambda: "".join(secrets.choice(SUFFIX_LETTERS) for _ in range(5)),
         )
@@ -214,12 +217,22 @@ class Store:
                 yield Event(type="BOOKMARK", revision=seen)
 
     async def maintain(self) -> None:
-        """Keep the database's log short, for ever. A part of the program: run it in the group that owns the store."""
+        """Keep the database's log short and forget old events, for ever.
+
+        A part of the program: run it in the group that owns the store.
+        """
         while True:
-            await asyncio.sleep(CHECKPOINT_EVERY_S)
+            await asyncio.sleep(MAINTAIN_EVERY_S)
+            self.forget_events()
             if self._checkpointed != self._history.newest:
                 self._checkpointed = self._history.newest
                 await asyncio.to_thread(self._database.checkpoint)
+
+    def forget_events(self) -> None:
+        """Delete the Events that nobody has repeated for an hour."""
+        oldest = _timestamp(self._now() - EVENT_LIFETIME)
+        old = [raw for raw in self.list("Event") if (raw.get("lastTimestamp") or _born(raw)) < oldest]
+        self.transact([Delete(ref=Ref("Event", meta(raw)["namespace"], meta(raw)["name"])) for raw in old])
 
     async def _newer_than(self, revision: int, timeout_s: float | None) -> bool:
         try:
@@ -241,6 +254,14 @@ class Store:
         sizes = (len(body or b"") for body in bodies)
         self._history.add(zip(computed.changes, sizes, strict=True))
         self.revision.set(newest)
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _born(raw: Raw) -> str:
+    return str(meta(raw)["creationTimestamp"])
 
 
 def _namespace(name: str) -> Raw:

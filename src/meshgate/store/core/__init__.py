@@ -6,6 +6,7 @@ no clock, no chance: they come in as `Sources`.
 
 from .apply import LAST_APPLIED
 from .faults import Cause, Details, StatusFault, bad_request, conflict, forbidden, invalid, not_found
+from .immutable import immutable_fault
 from .kinds import Kinds, has_status, is_custom, kinds_table, resource_name
 from .metadata import Sources
 from .overlay import View
@@ -60,6 +61,7 @@ __all__ = [
     "field_terms",
     "forbidden",
     "has_status",
+    "immutable_fault",
     "invalid",
     "is_custom",
     "kinds_table",

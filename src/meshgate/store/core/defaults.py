@@ -32,6 +32,17 @@ def with_defaults(raw: Raw, kind: str) -> dict[str, Any]:
     return dict(raw)
 
 
+def with_allocated(old: Raw, new: Raw, kind: str) -> Raw:
+    """A Service that is written without the address it was given keeps it (`patchAllocatedValues` in Kubernetes)."""
+    before, after = old.get("spec"), new.get("spec")
+    if kind != "Service" or not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return new
+    if "ExternalName" in (before.get("type"), after.get("type")) or after.get("clusterIP"):
+        return new
+    kept = {name: before[name] for name in ("clusterIP", "clusterIPs") if name in before}
+    return {**new, "spec": {**after, **kept}}
+
+
 def _service(spec: Raw) -> Raw:
     filled = _filled(spec, {"type": "ClusterIP", "sessionAffinity": "None"})
     ports = filled.get("ports")

@@ -15,7 +15,7 @@ import msgspec
 
 from meshgate.api import Kind
 
-from .defaults import with_defaults
+from .defaults import with_allocated, with_defaults
 from .kinds import has_generation, has_status
 from .raw import Raw, meta, without
 
@@ -93,7 +93,7 @@ def updated(old: Raw, new: Raw, kind: Kind) -> Raw:
     metadata = without(meta(new), "resourceVersion", *SERVER_FIELDS)
     metadata |= {name: value for name, value in meta(old).items() if name in (*SERVER_FIELDS, "resourceVersion")}
     metadata |= {name: meta(old)[name] for name in ("name", "namespace") if name in meta(old)}
-    result: dict[str, Any] = {**new, "metadata": metadata}
+    result: dict[str, Any] = {**with_allocated(old, new, kind.kind), "metadata": metadata}
     if has_status(kind):
         result.pop("status", None)
         result |= {"status": old["status"]} if "status" in old else {}
