@@ -7,19 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from meshgate.tour import scenario_text
-from tests.e2e.mesh import MESHGATE, Mesh, running_mesh, status_of, wait_until
+from tests.e2e.mesh import Mesh, running_mesh, status_of, wait_until
 from tests.machine import descends_from, host_pid, processes_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 KILLS = 5
-SECONDS = 25
+LONGEST_S = 240
+"""The loads run until they are told to end, or this long."""
 RATE = 300
 """Requests a second from each of the two clients: 600 in all."""
 LOOKUPS = 60
@@ -96,50 +97,72 @@ def kill_control_plane(mesh: Mesh) -> None:
     mesh.wait_applied()
 
 
-class Load(threading.Thread):
-    """A load in the background; `result` once it has ended."""
-
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        super().__init__()
-        self._command, self._environment = command, environment
-        self.result: dict[str, object] = {}
-
-    def run(self) -> None:
-        done = subprocess.run(
-            self._command, capture_output=True, text=True, env=self._environment, timeout=SECONDS + 90
-        )
-        self.result = json.loads(done.stdout) if done.returncode == 0 else {"failures": [done.stderr], "failed": 1}
+LOAD = ["-m", "meshgate.apps.load", "--rate", str(RATE), "--seconds", str(LONGEST_S)]
 
 
-def loads(mesh: Mesh) -> tuple[Load, Load]:
-    """One load from outside through the gateway, one from pod to pod (with lookups)."""
-    common = ["--rate", str(RATE), "--seconds", str(SECONDS)]
-    load = ["-m", "meshgate.apps.load"]
-    outside = [sys.executable, *load, "--url", f"http://127.0.0.1:{mesh.http_port}/", "--host", "plain.example.com"]
-    inside = [*MESHGATE, "exec", "deploy/sleep", "-c", "sleep", "--", "python3", *load]
-    inside += ["--url", "http://service-c:9000/", "--resolve", "service-c", "--lookups", str(LOOKUPS)]
-    return Load([*outside, *common], mesh.environment), Load([*inside, *common], mesh.environment)
+class Outside:
+    """A load from the host, through the gateway."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        target = ["--url", f"http://127.0.0.1:{mesh.http_port}/", "--host", "plain.example.com"]
+        self._process = subprocess.Popen([sys.executable, *LOAD, *target], stdout=subprocess.PIPE, text=True)
+
+    def result(self) -> dict[str, object]:
+        """End it; what it tells."""
+        self._process.terminate()
+        output, _ = self._process.communicate(timeout=60)
+        value = json.loads(output)
+        assert isinstance(value, dict)
+        return value
+
+
+def inside_load() -> str:
+    """A pod with a sidecar that sends requests to another one and looks its name up, and tells at its end."""
+    target = ["--url", "http://service-c:9000/", "--resolve", "service-c", "--lookups", str(LOOKUPS)]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "load"},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "load", "command": ["python3", *LOAD, *target]}]},
+    }
+    return json.dumps(pod)
+
+
+def inside_result(mesh: Mesh) -> dict[str, object]:
+    """End it; what the pod tells in its log."""
+    assert mesh.exec("load", "bash", "-c", "kill -TERM 1").returncode == 0
+
+    def text() -> str:
+        return mesh.meshgate("logs", "load", "-c", "load").stdout
+
+    value = json.loads(wait_until(text, "the load inside has ended", 60))
+    assert isinstance(value, dict)
+    return value
 
 
 def test_no_request_is_lost_while_the_control_plane_is_killed(mesh: Mesh) -> None:
+    mesh.meshgate("apply", "-f", "-", stdin=inside_load())
+    wait_until(lambda: "load.default" in envoy_pids(mesh), "the load's sidecar runs")
     pids = envoy_pids(mesh)
-    outside, inside = loads(mesh)
-    outside.start()
-    inside.start()
+    outside = Outside(mesh)
+    began = time.monotonic()
     for _ in range(KILLS):
         kill_control_plane(mesh)
+    assert envoy_pids(mesh) == pids
     mesh.apply(LATE_ROUTE)
     assert status_of(mesh, "late.example.com") == 200
-    for load in (outside, inside):
-        load.join()
-        assert load.result["failures"] == [], load.result
-        requests = load.result["requests"]
-        assert isinstance(requests, int)
-        assert requests >= 0.8 * RATE * SECONDS
-    lookups = inside.result["lookups"]
-    assert isinstance(lookups, int)
-    assert lookups >= 0.8 * LOOKUPS * SECONDS
-    assert envoy_pids(mesh) == pids
+    seconds = time.monotonic() - began
+    inside = inside_result(mesh)
+    for result in (outside.result(), inside):
+        assert result["failures"] == [], result
+        assert number(result, "requests") >= 0.8 * RATE * seconds
+    assert number(inside, "lookups") >= 0.8 * LOOKUPS * seconds
+
+
+def number(result: dict[str, object], name: str) -> int:
+    value = result[name]
+    assert isinstance(value, int)
+    return value
 
 
 def test_a_pod_that_died_meanwhile_is_seen_and_started_again(mesh: Mesh) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,17 @@ from typing import Any
 import uvloop
 
 from meshgate.aio import Latest
-from meshgate.api import IstioOperator, has_errors, set_values
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
+from meshgate.app.machine import MachineParts
 from meshgate.app.options import Options
+from meshgate.app.overlay import overlay_of
 from meshgate.app.pipeline import Pipeline
 from meshgate.app.reports import Reports
 from meshgate.app.status import MeshStatus
 from meshgate.app.welcome import welcome
-from meshgate.errors import MeshgateError, Refused
+from meshgate.errors import MeshgateError
 from meshgate.host.controllers import Settings, reconcile
 from meshgate.host.dns import DnsServer, Forwarder, HostServers, parse_upstream
 from meshgate.host.dns.forward import Upstream
@@ -36,7 +37,7 @@ from meshgate.host.edge_ports import EdgeOptions, check_options
 from meshgate.host.envoy_binary import find_envoy, load_schema
 from meshgate.host.kubelet import Kubelet
 from meshgate.host.network import PodNetwork, parse_ranges
-from meshgate.host.network.host_side import HostSide, Notice
+from meshgate.host.network.host_side import HostSide
 from meshgate.host.network.host_survey import mesh_id_of
 from meshgate.host.network.services import ServiceRules
 from meshgate.host.pods.building import MeshOnMachine
@@ -115,7 +116,6 @@ class ControlPlane:
         self._controllers = Settings(service_cidr=ranges.services, lb_cidr=ranges.load_balancers, overlay=overlay)
         self._ranges = ranges
         self._servers = name_servers(options)
-        self._notices: tuple[Notice, ...] = ()
 
         self.store = Store(data)
         self.ads = AdsServer()
@@ -123,6 +123,7 @@ class ControlPlane:
         self.admission = Admission(self.store, self.pipeline.admit)
         self.files = WatchedFiles(self.store, self.admission, [Path(file) for file in options.files])
         self.feeds = Feeds(ranges)
+        self._door = Door(self.ads, self.pipeline)
         self.runtime = Runtime(holder)
         self.dns = DnsServer(self.feeds.names, Forwarder(self._servers))
         self.network = PodNetwork(ranges, holder, self.dns)
@@ -135,7 +136,8 @@ class ControlPlane:
             envoy=find_envoy(),
         )
         self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
-        self.status = MeshStatus(self.pipeline, self.ads, self._parts_status)
+        self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime)
+        self.status = MeshStatus(self.pipeline, self.ads, self._machine)
 
     async def open(self) -> None:
         """Find the network of the control plane before us, or make one; raises for what is in the way."""
@@ -143,7 +145,7 @@ class ControlPlane:
             await self.host_side.check([server.address for server in self._servers()])
             check_host_ports(self._edge_options)
         await self.network.open()
-        self._notices = await self.host_side.open(self.network.router)
+        self._machine.notices = await self.host_side.open(self.network.router)
 
     async def close(self) -> None:
         """Put the host's settings back; the pods end with the capsule."""
@@ -163,7 +165,7 @@ class ControlPlane:
                 await self.ads.open_port(self._options.xds_port)
             if self._options.files:
                 await self._load_files(group)
-            told = await welcome(self.store, self.files.problems.value, self._notices, self._edge_options)
+            told = await welcome(self.store, self.files.problems.value, self._machine.notices, self._edge_options)
             await self._holder.tell_ready(told)
 
     def _parts(self) -> tuple[tuple[str, Part], ...]:
@@ -172,7 +174,7 @@ class ControlPlane:
             store=self.store,
             runtime=self.runtime,
             network=self.network,
-            door=Door(self.ads, self.pipeline),
+            door=self._door,
             mesh=self._mesh,
             now=lambda: datetime.now(UTC),
         )
@@ -208,22 +210,6 @@ class ControlPlane:
     def _settle(self, changed: Collection[str]) -> Collection[str]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return reconcile(self.store, self._controllers, now, changed=changed)
-
-    def _parts_status(self) -> Mapping[str, Any]:
-        edge = self.edge.state.value
-        return {
-            "ports": [{"address": p.address, "port": p.port} for p in edge.ports],
-            "taken": [{"port": t.port, "reason": t.reason} for t in edge.taken],
-            "notes": [notice.text for notice in self._notices],
-        }
-
-
-def overlay_of(settings: tuple[str, ...]) -> IstioOperator:
-    """What `--set` says. Refused with every wrong setting."""
-    overlay, problems = set_values(settings)
-    if has_errors(problems):
-        raise Refused("settings of --set are wrong; nothing was started", problems=problems)
-    return overlay
 
 
 def name_servers(options: Options) -> Callable[[], tuple[Upstream, ...]]:

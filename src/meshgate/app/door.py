@@ -5,6 +5,7 @@ The kubelet says which pod; what the proxy is told comes from the pipeline.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from meshgate.app.pipeline import Pipeline
@@ -24,6 +25,10 @@ class Door:
         self._ads = ads
         self._pipeline = pipeline
         self._open: dict[str, str] = {}
+
+    def names(self) -> Mapping[str, str]:
+        """The proxies' ids by their pods' uids."""
+        return self._open
 
     async def open(self, pod: ProxyPod, socket_path: Path, owner: User) -> Proxy:
         """Serve the pod's proxy at this path, for this user; it is published to before it can connect.

@@ -29,6 +29,8 @@ class Feeds:
         self.names: Latest[DnsTable] = Latest(DnsTable())
         self.services: Latest[ServiceTable] = Latest(())
         self.edge: Latest[EdgeFacts] = Latest(EdgeFacts())
+        self.revision: Latest[int] = Latest(-1)
+        """Of the build that they are from."""
 
     async def run(self, builds: Latest[Built]) -> None:
         """Follow the builds, for ever."""
@@ -42,6 +44,7 @@ class Feeds:
         self.names.set(dns_table(built.resources, built.snapshot, self._networks))
         self.services.set(service_table(built.resources))
         self.edge.set(edge_facts(built.resources, built.tables))
+        self.revision.set(built.revision)
 
 
 def edge_facts(resources: Sequence[AnyResource], tables: Mapping[str, ResourceTable]) -> EdgeFacts:

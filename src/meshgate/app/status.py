@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,10 +27,26 @@ SHORT_NAMES = {
 }
 
 
-class MeshStatus:
-    """Reads the pipeline and the ADS server; `parts` adds what other parts tell of themselves (edge, holder)."""
+class Parts(Protocol):
+    """What the machine's parts tell."""
 
-    def __init__(self, pipeline: Pipeline, ads: AdsServer, parts: Callable[[], Mapping[str, Any]]) -> None:
+    def told(self) -> Mapping[str, Any]:
+        """Entries of the status."""
+        ...
+
+    def pids(self) -> Mapping[str, int]:
+        """Process ids, as the capsule counts, of the proxies' Envoys by the proxies' ids."""
+        ...
+
+    async def wait_followed(self) -> None:
+        """Return when they follow the newest build."""
+        ...
+
+
+class MeshStatus:
+    """Reads the pipeline and the ADS server, and what other parts tell of themselves."""
+
+    def __init__(self, pipeline: Pipeline, ads: AdsServer, parts: Parts) -> None:
         self._pipeline = pipeline
         self._ads = ads
         self._parts = parts
@@ -38,14 +54,18 @@ class MeshStatus:
     def status(self) -> Mapping[str, Any]:
         built = self._pipeline.built.value
         problems = (*built.problems, *self.refusals())
+        pids = self._parts.pids()
         return {
             "controlPlane": {"pid": os.getpid()},
             "resourceVersion": str(built.revision),
             "buildSeconds": round(built.seconds, 4),
             "failure": built.failure,
-            "proxies": [self._proxy(proxy_id, status) for proxy_id, status in sorted(self._ads.state.value.items())],
+            "proxies": [
+                {**self._proxy(proxy_id, status), "pid": pids.get(proxy_id)}
+                for proxy_id, status in sorted(self._ads.state.value.items())
+            ],
             "problems": [msgspec.to_builtins(problem) | {"ref": str(problem.ref or "")} for problem in problems],
-            **self._parts(),
+            **self._parts.told(),
         }
 
     async def wait_applied(self, revision: int) -> None:
@@ -54,6 +74,7 @@ class MeshStatus:
         Raises StatusFault 409 where a proxy has refused some of it and nothing more will happen by itself.
         """
         await self._pipeline.wait_built(revision)
+        await self._parts.wait_followed()
         lagging = await self._ads.wait_applied(NO_DEADLINE_S)
         if lagging:
             said = [f"{proxy_id}: {nack.text}" for proxy_id, status in lagging.items() for nack in status.nacks]

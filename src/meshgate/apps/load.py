@@ -2,8 +2,8 @@
 
     python3 -m meshgate.apps.load --url http://service-b:9000/ --rate 500 --seconds 20 --resolve service-b --lookups 50
 
-Ends by itself; prints one JSON object: requests, lookups, failures (the first hundred reasons), failed (their number),
-slowest_ms. An answer other than 200 is a failure. Lookups go by the machine's ordinary resolver.
+Ends by itself, or at TERM; prints one JSON object: requests, lookups, failures (the first hundred reasons), failed
+(their number), slowest_ms. An answer other than 200 is a failure. Lookups go by the machine's ordinary resolver.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import signal
 import socket
 import threading
 import time
@@ -80,11 +81,16 @@ class Requests:
             raise ValueError(f"status {answer.status}")
 
 
+STOP = threading.Event()
+"""Set by TERM."""
+
+
 def steadily(act: Callable[[], None], per_second: float, end: float, failed: Callable[[str], None]) -> None:
     """Call `act` at a steady pace until `end` (monotonic seconds); a late call is not made up for by a burst."""
     due = time.monotonic()
     while due < end:
-        time.sleep(max(0.0, due - time.monotonic()))
+        if STOP.wait(max(0.0, due - time.monotonic())):
+            return
         try:
             act()
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -116,7 +122,8 @@ def run(url: str, host: str | None, rate: float, names: list[str], lookups: floa
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        while thread.is_alive():
+            thread.join(0.2)  # in between, the handler of TERM has its turn
     return tally
 
 
@@ -129,6 +136,7 @@ def main() -> None:
     parser.add_argument("--resolve", action="append", default=[], metavar="NAME", help="look this name up as well")
     parser.add_argument("--lookups", type=float, default=50, help="lookups a second")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
     with contextlib.suppress(KeyboardInterrupt):
         tally = run(given.url, given.host, given.rate, given.resolve, given.lookups, given.seconds)
         told = {

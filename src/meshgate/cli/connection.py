@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from meshgate.errors import UsageError
+from meshgate.host.capsule import find_holder
 
 if TYPE_CHECKING:
     from meshgate.client import Client
@@ -19,6 +20,8 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 SOCKET_NAME = "api.sock"
+PATIENCE_S = 60.0
+"""How long a command waits for a control plane that is being started again."""
 LONGEST_SOCKET_PATH = 107
 """Bytes of a Unix socket's path that Linux takes (`sun_path` less its closing zero)."""
 
@@ -67,8 +70,11 @@ def talk(data_dir: Path, conversation: Callable[[Client], Awaitable[T]]) -> T:
     """Open a client to the mesh, let the conversation run, close it."""
     from meshgate.client import Client
 
+    # a control plane that was killed is started again as long as its holder lives; without one nobody will answer
+    patience_s = PATIENCE_S if find_holder(data_dir) is not None else 0.0
+
     async def whole() -> T:
-        async with Client(api_socket(data_dir)) as client:
+        async with Client(api_socket(data_dir), patience_s=patience_s) as client:
             return await conversation(client)
 
     return asyncio.run(whole())

@@ -84,6 +84,14 @@ def print_error(error: MeshgateError) -> None:
         print(f"hint: {error.hint}", file=sys.stderr)
 
 
+def first_fault(group: BaseExceptionGroup[BaseException]) -> MeshgateError | None:
+    """The fault that a group of tasks failed with; None if it was a bug."""
+    found: BaseException | None = group.subgroup(MeshgateError)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found if isinstance(found, MeshgateError) else None
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Always ends by `sys.exit`."""
     try:
@@ -101,6 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MeshgateError as error:
         print_error(error)
         sys.exit(error.exit_code)
+    except BaseExceptionGroup as group:
+        fault = first_fault(group)
+        if fault is None:
+            raise
+        print_error(fault)
+        sys.exit(fault.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -22,7 +22,7 @@ import msgspec
 from meshgate.cli.connection import data_dir_option, namespace_option, talk
 from meshgate.cli.targets import POD
 from meshgate.client import Client, LogOptions, Selection
-from meshgate.errors import ApiError, MeshgateError, UsageError
+from meshgate.errors import MeshgateError, UsageError
 
 CALLER = "meshgate.io/run"
 """Annotation by which a pod runs as whoever made it, in their directory (`host.pods.building`)."""
@@ -204,16 +204,6 @@ def command(
     )
 
     async def conversation(client: Client) -> int:
-        try:
-            return await until_told_to_end(Run(client, wish))
-        except BaseExceptionGroup as group:
-            raise first_of(group) from None
+        return await until_told_to_end(Run(client, wish))
 
     sys.exit(talk(data_dir, conversation))
-
-
-def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The fault that a group is about: ours before anything else."""
-    faults = list(group.exceptions)
-    flat = [first_of(each) if isinstance(each, BaseExceptionGroup) else each for each in faults]
-    return next((each for each in flat if isinstance(each, ApiError | MeshgateError)), flat[0])

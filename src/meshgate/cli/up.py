@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from meshgate.app.options import LB_CIDR, POD_CIDR, SERVICE_CIDR, XDS_PORT, Options
+from meshgate.app.overlay import overlay_of
 from meshgate.cli.connection import api_socket, data_dir_option
 from meshgate.errors import EnvironmentFault
 from meshgate.host.capsule import Capsule, CapsuleOptions, start_capsule
@@ -81,6 +82,7 @@ def command(
 
 def start(options: Options, *, detach: bool) -> None:
     """Start the mesh and, unless detached, stay until it ends or Ctrl-C."""
+    overlay_of(options.settings)  # what is wrong with them is told before anything is started
     options.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_path = options.data_path / "meshgate.log"
     began = time.monotonic()

@@ -61,6 +61,8 @@ class TakenPort(Struct, frozen=True, kw_only=True):
 class EdgeState(Struct, frozen=True, kw_only=True):
     """What the edge does now."""
 
+    facts: EdgeFacts = EdgeFacts()
+    """What it follows: everything of it is published but for the taken ports."""
     ports: tuple[EdgePort, ...] = ()
     taken: tuple[TakenPort, ...] = ()
 
@@ -124,7 +126,7 @@ class Edge:
             self._mine = frozenset(port.port for port in ports)
             resources = edge_resources(ports)
             self._ads.publish(EDGE_PROXY, table_of((*resources.clusters, *resources.listeners)))
-            self.state.set(EdgeState(ports=ports, taken=taken))
+            self.state.set(EdgeState(facts=facts, ports=ports, taken=taken))
             if not taken:
                 return
             await asyncio.sleep(TRY_AGAIN_S)
