@@ -146,10 +146,9 @@ X"""
 
 
 def test_data_directory_and_api_socket_are_hidden(attack: Attack, tmp_path: Path) -> None:
-    for directory in (tmp_path.parent.parent, tmp_path.parent, tmp_path):
-        directory.chmod(0o755)
-
     async def body(node: Node) -> None:
+        for directory in (tmp_path.parent.parent, tmp_path.parent, tmp_path):
+            directory.chmod(0o755)  # it is the view that hides them, not their mode
         assert (tmp_path / "store.db").exists()
         for path in (tmp_path, Path(f"/host{tmp_path}")):
             assert await run_in(node, "attacker", "app", f"ls -A {path}") == ""

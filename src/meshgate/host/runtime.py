@@ -232,9 +232,14 @@ class Runtime:
 
     async def _start_shim(self, pod_id: str) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        try:
             await self._holder.keep(_LOG_PREFIX + pod_id, [ours.fileno()])
             self._remember(await self._holder.start_shim(_LOG_PREFIX + pod_id, theirs.fileno()))
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._shims[pod_id] = Wire(ours)
 
 

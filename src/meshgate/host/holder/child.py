@@ -134,7 +134,7 @@ def _let_go() -> None:
     for number in range(3):
         os.dup2(null, number)
     ns.close_from(3)
-    ns.set_process_name("meshgate-init")
+    ns.set_process_name(b"meshgate-init")
     ns.prctl(ns.PR_SET_NO_NEW_PRIVS, 1)
     ns.set_capabilities(frozenset({ns.CAPABILITIES["CAP_KILL"]}))
     ns.prctl(ns.PR_SET_DUMPABLE, 0)  # its memory is a copy of the holder's: other pods' environments

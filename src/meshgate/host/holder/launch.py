@@ -45,7 +45,7 @@ def _fail(status_fd: int, doing: str, fault: OSError) -> NoReturn:
 
 def _prepare(settings: Message) -> None:
     os.setsid()  # a Ctrl-C in the terminal of `up` is for `up`, which ends the capsule in order
-    ns.set_process_name("meshgate-holder")
+    ns.set_process_name(b"meshgate-holder")
     ns.mount("none", "/", flags=ns.MS_REC | ns.MS_SLAVE)
     ns.mount("proc", "/proc", "proc", ns.MS_NOSUID | ns.MS_NODEV | ns.MS_NOEXEC)
     ns.mount("tmpfs", str(settings["run_directory"]), "tmpfs", ns.MS_NOSUID | ns.MS_NODEV, "mode=700")
@@ -60,5 +60,6 @@ def _hold(settings: Message) -> int:
     argv = tuple(str(word) for word in items(settings["argv"]))
     holder = Holder(Settings(argv, env, str(settings["cwd"]), status_fd, lifeline_fd))
     os.set_blocking(status_fd, False)  # a starter that does not read must not hold up the holder
+    gc.collect()
     gc.freeze()  # a collection would write to pages that every forked child shares
     return holder.run()

@@ -176,7 +176,7 @@ def become_shim(control: int) -> NoReturn:
     """Run as the shim at the other end of `control`; never returns."""
     try:
         close_all_but({0, 1, 2, control})
-        ns.set_process_name("meshgate-log")
+        ns.set_process_name(b"meshgate-log")
         ns.prctl(ns.PR_SET_DUMPABLE, 0)
         _Shim(control).run()
     except BaseException as fault:  # a forked process must never run on into the holder's loop

@@ -51,6 +51,7 @@ class Kit(Struct, frozen=True, kw_only=True):
     grace_s: float
     warn: Warn
     changed: Callable[[], None]
+    now: Callable[[], datetime]
 
 
 class ContainerLife:
@@ -64,6 +65,7 @@ class ContainerLife:
     async def run(self, adopted: ChildState | None = None) -> None:
         """Live until the restart policy says that it is over."""
         child = adopted
+        self._has_run = self._has_run or adopted is not None
         while True:
             if child is None:
                 child = await self._start()
@@ -114,7 +116,7 @@ class ContainerLife:
         before = self.state.id
         child = await self._spawn(spec)
         last = self.state.state if isinstance(self.state.state, Terminated) else self.state.last
-        self._set(last=last, restarts=run, id=spec.id)
+        self.state = self.state.replace(last=last, restarts=run, id=spec.id)  # told together with what it does now
         self._has_run = True
         if before and before != spec.id and self._kit.runtime.state(before) is not None:
             await self._kit.runtime.forget(before)
@@ -125,7 +127,7 @@ class ContainerLife:
         try:
             return await self._kit.runtime.start(spec)
         except SpawnFault as fault:
-            now = datetime.now(UTC).timestamp()
+            now = self._kit.now().timestamp()
             self._kit.warn("Failed", fault.text)
             return ChildState(spec.id, 0, now, fault.text, EXIT_NOT_STARTED, now)
 
@@ -161,7 +163,7 @@ class ContainerLife:
 
     async def _pause(self, ended: ChildState) -> None:
         pause, self._back_off = self._back_off.after_run(_moment(ended.started), _moment(ended.ended))
-        left = (_moment(ended.ended) + pause - datetime.now(UTC)).total_seconds()
+        left = (_moment(ended.ended) + pause - self._kit.now()).total_seconds()
         if left <= 0:
             return
         ended_state = self.state.state

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import structs
 
@@ -39,11 +40,13 @@ class Crew:
         sidecar: Sidecar | None,
         stored: Mapping[str, ContainerState],
         warn: Warn,
+        now: Callable[[], datetime],
     ) -> None:
         self._building = building
         self._runtime = runtime
         self._sidecar = sidecar
         self._warn = warn
+        self._now = now
         self.states: Latest[States] = Latest({})
         self.is_initialized: Latest[bool] = Latest(False)
         self._init: list[ContainerLife] = []
@@ -143,6 +146,7 @@ class Crew:
             grace_s=self._building.pod.spec.termination_grace_period_seconds,
             warn=self._warn,
             changed=self._note,
+            now=self._now,
         )
         return ContainerLife(container, kit, stored.get(container.name))
 

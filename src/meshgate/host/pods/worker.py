@@ -141,7 +141,9 @@ class PodWorker:
         if proxy_role(self.pod.meta, self.pod.spec) != "none":
             self._sidecar = Sidecar(building, self._deps.door)
         await self._deps.runtime.open_log(self.uid)
-        self.crew = Crew(building, self._deps.runtime, self._sidecar, self._known(newest), self._events.warn)
+        self.crew = Crew(
+            building, self._deps.runtime, self._sidecar, self._known(newest), self._events.warn, self._deps.now
+        )
         for child in older:
             await self._deps.runtime.forget(child.id)
         self._write_now()
