@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -176,9 +177,9 @@ def test_a_new_control_plane_adopts_what_runs_and_removes_the_rest() -> None:
             await running.keeper.keep("net/pod/uid-half", [half.fileno()])  # killed before it was connected
             pod = inside(web)
             # the control plane dies: its descriptors go, the holder's stay
-            forget(old)
             running.dns.stop(WEB.pod_id)
             running.dns.stop(CART.pod_id)
+            forget(old)
             waiting = asyncio.create_task(asyncio.to_thread(look_up, pod))  # noqa: TID251  # ends within the test
 
             new = PodNetwork(Ranges(), running.keeper, running.dns)
@@ -219,11 +220,32 @@ def test_when_the_holder_is_gone_so_is_everything() -> None:
             await network.attach(WEB, CaptureSpec())
             observer = network.router.namespace.run(Links)  # a socket in there: keeps the router alone alive
             assert len(observer.all()) == 2
-            forget(network)
             running.dns.stop(WEB.pod_id)
+            forget(network)
             await running.keeper.drop(list(running.keeper.names))
             await asyncio.to_thread(wait_until, lambda: len(observer.all()) == 1, "the pod's link is gone")
             observer.close()
             await network.open()  # for the fixture to have something to take away
+
+    asyncio.run(scenario())
+
+
+def test_the_first_packet_of_a_new_pod_is_not_lost() -> None:
+    """A link carries packets only a moment after it is brought up: attaching waits for that."""
+
+    def retransmissions(client: NetworkNamespace, server: NetworkNamespace, address: str) -> int:
+        with listen(server, 80), connect(client, address, 80) as connection:
+            information = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+            return int.from_bytes(information[100:104], sys.byteorder)  # tcpi_total_retrans
+
+    async def scenario() -> None:
+        async with running_network() as running:
+            for number in range(15):
+                client = await running.network.attach(PodIdentity(f"uid-a{number}", "shop", "a"), None)
+                server = await running.network.attach(PodIdentity(f"uid-b{number}", "shop", "b"), None)
+                one, other = inside(client), inside(server)
+                assert await asyncio.to_thread(retransmissions, one, other, server.address) == 0
+                one.close()
+                other.close()
 
     asyncio.run(scenario())

@@ -20,6 +20,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_address
+from itertools import takewhile
 from typing import Final, Literal, NamedTuple
 
 from meshgate.host.dns.table import DnsTable, HostName, ServiceName
@@ -167,11 +168,15 @@ def _nodes(table: DnsTable, domain: str) -> dict[str, _Node]:
     }
     # the names between a record and the domain exist too, else asking for one would deny all below it (RFC 8020)
     for name in (*nodes, f"svc.{domain}", f"pod.{domain}"):
-        if name.endswith("." + domain):
-            for suffix in _suffixes(name):
-                if suffix.endswith(domain):
-                    nodes.setdefault(suffix, {})
+        for between in _names_between(name, domain):
+            nodes.setdefault(between, {})
     return nodes
+
+
+def _names_between(name: str, domain: str) -> Iterator[str]:
+    """The name and those above it down to the domain; none for a name of another domain."""
+    if name.endswith("." + domain):
+        yield from takewhile(lambda suffix: suffix.endswith(domain), _suffixes(name))
 
 
 def _records(table: DnsTable, domain: str) -> Iterator[Record]:

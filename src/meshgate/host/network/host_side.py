@@ -125,6 +125,8 @@ class HostSide:
         links.add_route(IPv4Network(self._ranges.router), link=self.link)
         for network in self._ranges:
             links.add_route(network, gateway=self._ranges.router, link=self.link, source=self._ranges.host)
+        links.wait_carries(self.link)
+        router.wait_host_joined()
 
     def _part(self) -> tuple[Notice, ...]:
         links = Links()

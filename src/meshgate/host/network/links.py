@@ -10,9 +10,11 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal, NamedTuple
 
+from meshgate.errors import EnvironmentFault
 from meshgate.host.network.netlink import (
     F_CREATE,
     F_EXCLUSIVE,
@@ -35,7 +37,10 @@ _NEW_ROUTE, _DEL_ROUTE, _GET_ROUTE = 24, 25, 26
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
-_IFLA_NAME, _IFLA_INFO, _IFLA_NETNS_FD, _IFLA_ALIAS = 3, 18, 28, 20
+_IFLA_NAME, _IFLA_STATE, _IFLA_INFO, _IFLA_NETNS_FD, _IFLA_ALIAS = 3, 16, 18, 28, 20
+_STATE_UP = 6  # IF_OPER_UP
+_CARRIES_S = 5.0
+_LOOK_S = 0.0002
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DESTINATION, _RTA_LINK, _RTA_GATEWAY, _RTA_SOURCE, _RTA_TABLE = 1, 4, 5, 7, 15
@@ -86,6 +91,22 @@ class Links:
         """Bring an interface up."""
         body = _LINK.pack(0, 0, 0, _IFF_UP, _IFF_UP) + text(_IFLA_NAME, name)
         self._socket.request(f'interface "{name}" up', _SET_LINK, 0, body)
+
+    def wait_carries(self, name: str) -> None:
+        """Wait until an interface that was brought up carries packets: blocks for less than a millisecond.
+
+        The kernel makes it ready a moment later, in a worker of its own; what is sent before is lost, and TCP tries
+        again after a second.
+        """
+        body = _LINK.pack(0, 0, 0, 0, 0) + text(_IFLA_NAME, name)
+        end = time.monotonic() + _CARRIES_S
+        while True:
+            answer = self._socket.query(f'interface "{name}"', _GET_LINK, body)
+            if attributes(answer.body[_LINK.size :])[_IFLA_STATE][0] == _STATE_UP:
+                return
+            if time.monotonic() > end:
+                raise EnvironmentFault(f'interface "{name}" is up but carries nothing after {_CARRIES_S} s')
+            time.sleep(_LOOK_S)
 
     def set_alias(self, name: str, alias: str) -> None:
         """Keep a text on an interface; what is beyond 255 bytes is cut off."""

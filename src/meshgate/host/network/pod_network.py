@@ -145,6 +145,7 @@ class PodNetwork:
     def _connect(self, pod: PodNamespace, address: IPv4Address) -> None:
         self.router.connect(pod.identity.pod_id, address, pod.namespace)
         pod.join(address, self._ranges)
+        self.router.wait_connected(address)
 
     def _serve(self, pod: PodNamespace, address: IPv4Address) -> PodNet:
         self._pods[pod.identity.pod_id] = pod

@@ -22,6 +22,7 @@ from meshgate.errors import EnvironmentFault, UsageError
 _PRIVATE = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 _SMALLEST_POD_PREFIX = 28
 _SMALLEST_PREFIX = 30
+_SMALLER_PREFIX = 24  # proposed where a range of the default's size is not free
 
 
 class Ranges(NamedTuple):
@@ -93,13 +94,21 @@ def free_ranges(taken: Iterable[Taken]) -> Ranges:
 
 
 def _first_free(prefix: int, used: Sequence[IPv4Network]) -> IPv4Network | None:
-    for length in (prefix, 24):
-        for private in _PRIVATE:
-            # the highest ones first: the low ones are what people number by hand
-            candidates = sorted(private.subnets(new_prefix=length), reverse=True)
-            for candidate in candidates:
-                if not any(candidate.overlaps(network) for network in used):
-                    return candidate
+    tries = ((private, length) for length in (prefix, _SMALLER_PREFIX) for private in _PRIVATE)
+    found = (_highest_free(private, length, used) for private, length in tries)
+    return next((network for network in found if network is not None), None)
+
+
+def _highest_free(within: IPv4Network, prefix: int, used: Sequence[IPv4Network]) -> IPv4Network | None:
+    """From the top: the low ones are what people number by hand."""
+    size = 1 << (32 - prefix)
+    start = int(within.broadcast_address) + 1 - size
+    while start >= int(within.network_address):
+        candidate = IPv4Network((start, prefix))
+        obstacle = next((network for network in used if network.overlaps(candidate)), None)
+        if obstacle is None:
+            return candidate
+        start = (min(start, int(obstacle.network_address)) - 1) // size * size
     return None
 
 

@@ -70,6 +70,11 @@ class Router:
             self._links.set_alias(name, pod_id)
             self._links.add_route(IPv4Network(address), link=name)
 
+    def wait_connected(self, address: IPv4Address) -> None:
+        """Wait until the link to a pod, whose end is up, carries packets."""
+        with self._lock:
+            self._links.wait_carries(link_name(address))
+
     def disconnect(self, address: IPv4Address) -> None:
         """Remove the link to a pod; no error if there is none."""
         with self._lock:
@@ -93,6 +98,11 @@ class Router:
             self._links.add_route(IPv4Network(self._ranges.host), link=HOST_LINK)
             self._links.add_route(_EVERYTHING, gateway=self._ranges.host, link=HOST_LINK, source=self._ranges.router)
 
+    def wait_host_joined(self) -> None:
+        """Wait until the link to the host, whose end is up too, carries packets."""
+        with self._lock:
+            self._links.wait_carries(HOST_LINK)
+
     def close(self) -> None:
         """Let the namespace go; it lives on as long as the holder or a pod keeps it."""
         with self._lock:
@@ -106,6 +116,7 @@ def furnish_pod(links: Links, address: IPv4Address, ranges: Ranges) -> None:
     links.add_address(POD_LINK, address)
     links.add_route(IPv4Network(ranges.router), link=POD_LINK)
     links.add_route(_EVERYTHING, gateway=ranges.router, link=POD_LINK, source=address)
+    links.wait_carries(POD_LINK)
 
 
 def link_name(address: IPv4Address) -> str:
