@@ -41,6 +41,15 @@ class AdsClient:
             ).SerializeToString()
         await self._call.write(request)
 
+    async def ask(self, type_url: str, *names: str, node: str = "") -> None:
+        """Subscribe, on a delta stream, to a type by its URL."""
+        request = v3.DeltaDiscoveryRequest(node={"id": node}, type_url=type_url, resource_names_subscribe=names)
+        await self._call.write(request.SerializeToString())
+
+    async def acknowledge(self, response: v3.DeltaDiscoveryResponse) -> None:
+        request = v3.DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce)
+        await self._call.write(request.SerializeToString())
+
     async def hear(self) -> v3.DeltaDiscoveryResponse:
         async with asyncio.timeout(DEADLINE_S):
             return v3.DeltaDiscoveryResponse.FromString(await self._call.read())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from meshgate.api import AnyResource, EndpointSlice, Namespace, Resource, Service, ServiceEntry, of_type
+from meshgate.api import AnyResource, EndpointSlice, Namespace, Resource, Service, of_type
 from meshgate.host.dns import DnsTable, EndpointName, HostName, PortName, ServiceName
 from meshgate.mesh import Snapshot, is_address
 
@@ -24,7 +24,7 @@ def dns_table(resources: Sequence[AnyResource], snapshot: Snapshot, networks: It
         services=tuple(
             service_name(service, slices.get((service.meta.namespace, service.meta.name), ())) for service in services
         ),
-        hosts=host_names(resources, snapshot),
+        hosts=host_names(snapshot),
         namespaces=tuple(sorted(namespace.meta.name for namespace in of_type(resources, Namespace))),
         networks=tuple(networks),
     )
@@ -59,15 +59,13 @@ def endpoint_names(spec: Service, slices: Iterable[EndpointSlice]) -> tuple[Endp
     return tuple(EndpointName(address=address, hostname=hostname) for address, hostname in sorted(found))
 
 
-def host_names(resources: Sequence[AnyResource], snapshot: Snapshot) -> tuple[HostName, ...]:
-    """Hosts of ServiceEntries that have addresses: written ones that are no ranges, else those that were assigned."""
-    assigned = {entry.ref: entry.status_addresses for entry in of_type(resources, ServiceEntry)}
+def host_names(snapshot: Snapshot) -> tuple[HostName, ...]:
+    """Hosts of ServiceEntries that have addresses, written (ranges are none) or assigned."""
     found = []
     for service in snapshot.world.services:
         if service.registry != "External":
             continue
-        written = tuple(address for address in service.addresses if is_address(address))
-        addresses = written or assigned.get(service.origin.ref, ())
+        addresses = tuple(address for address in service.addresses if is_address(address))
         if addresses:
             found.append(
                 HostName(

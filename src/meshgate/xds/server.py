@@ -26,7 +26,9 @@ from meshgate.xds.stream import Context, Dialect, Dialog, Stream, read
 from meshgate.xds.unix_socket import SocketOwner, bind_unix
 
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-_OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1))
+_LARGEST_REQUEST = 64 << 20
+"""In bytes: many times what 10,000 names with versions take. Who sends more is no Envoy."""
+_OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _LARGEST_REQUEST))
 _HOLD_S = 3.0
 """Listeners and routes wait this long at most for changed clusters to be warm."""
 _AWAITED_S = 5.0
