@@ -1,1 +1,4 @@
-"""meshgate: Istio's API on one Linux machine, driving real Envoy proxies. The packages are the architecture: see ARCHITECTURE.md."""
+"""meshgate: Istio's API on one Linux machine, driving real Envoy proxies.
+
+The packages are the architecture: see ARCHITECTURE.md.
+"""

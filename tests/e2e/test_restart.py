@@ -107,6 +107,13 @@ class Outside:
         target = ["--url", f"http://127.0.0.1:{mesh.http_port}/", "--host", "plain.example.com"]
         self._process = subprocess.Popen([sys.executable, *LOAD, *target], stdout=subprocess.PIPE, text=True)
 
+    def __enter__(self) -> Outside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate(timeout=10)
+
     def result(self) -> dict[str, object]:
         """End it; what it tells."""
         self._process.terminate()
@@ -144,19 +151,19 @@ def test_no_request_is_lost_while_the_control_plane_is_killed(mesh: Mesh) -> Non
     mesh.meshgate("apply", "-f", "-", stdin=inside_load())
     wait_until(lambda: "load.default" in envoy_pids(mesh), "the load's sidecar runs")
     pids = envoy_pids(mesh)
-    outside = Outside(mesh)
-    began = time.monotonic()
-    for _ in range(KILLS):
-        kill_control_plane(mesh)
-    assert envoy_pids(mesh) == pids
-    mesh.apply(LATE_ROUTE)
-    assert status_of(mesh, "late.example.com") == 200
-    seconds = time.monotonic() - began
-    inside = inside_result(mesh)
-    for result in (outside.result(), inside):
+    with Outside(mesh) as outside:
+        began = time.monotonic()
+        for _ in range(KILLS):
+            kill_control_plane(mesh)
+        assert envoy_pids(mesh) == pids
+        mesh.apply(LATE_ROUTE)
+        assert status_of(mesh, "late.example.com") == 200
+        seconds = time.monotonic() - began
+        results = [outside.result(), inside_result(mesh)]
+    for result in results:
         assert result["failures"] == [], result
         assert number(result, "requests") >= 0.8 * RATE * seconds
-    assert number(inside, "lookups") >= 0.8 * LOOKUPS * seconds
+    assert number(results[1], "lookups") >= 0.8 * LOOKUPS * seconds
 
 
 def number(result: dict[str, object], name: str) -> int:

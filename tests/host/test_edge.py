@@ -16,13 +16,13 @@ import pytest
 
 from meshgate.aio import Latest
 from meshgate.errors import EnvironmentFault
-from meshgate.host.edge import CONTAINER_ID, Edge, check_host_ports
+from meshgate.host.edge import CONTAINER_ID, Edge
 from meshgate.host.edge_ports import EDGE_SOCKET, EdgeFacts, EdgeGateway, EdgeOptions
 from meshgate.host.envoy_binary import find_envoy, load_schema
 from meshgate.host.pods.building import MeshOnMachine
 from meshgate.host.pods.places import Places
 from meshgate.host.pods.users import UserIds
-from meshgate.host.port_owner import find_obstacle
+from meshgate.host.port_owner import check_ports, find_obstacle
 from meshgate.host.runtime import Runtime
 from meshgate.xds.server import AdsServer
 from tests.host.capsules import DEADLINE_S, CapsuleUnderTest, capsule_under_test, until
@@ -233,6 +233,6 @@ def test_a_taken_port_is_refused_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(EnvironmentFault, match=f"port {port} on 127.0.0.1 is taken by ") as caught:
-            check_host_ports(EdgeOptions(http_port=0, https_port=port))
+            check_ports("127.0.0.1", [("--http-port", 0), ("--https-port", port)])
     assert caught.value.hint == "choose another port with --https-port, or none with --https-port 0"
-    check_host_ports(EdgeOptions(http_port=0, https_port=port))
+    check_ports("127.0.0.1", [("--http-port", 0), ("--https-port", port)])

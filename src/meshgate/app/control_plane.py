@@ -32,7 +32,7 @@ from meshgate.errors import MeshgateError
 from meshgate.host.controllers import Settings, reconcile
 from meshgate.host.dns import DnsServer, Forwarder, HostServers, parse_upstream
 from meshgate.host.dns.forward import Upstream
-from meshgate.host.edge import Edge, check_host_ports
+from meshgate.host.edge import Edge
 from meshgate.host.edge_ports import EdgeOptions, check_options
 from meshgate.host.envoy_binary import find_envoy, load_schema
 from meshgate.host.kubelet import Kubelet
@@ -143,7 +143,6 @@ class ControlPlane:
         """Find the network of the control plane before us, or make one; raises for what is in the way."""
         if not await self._holder.kept():
             await self.host_side.check([server.address for server in self._servers()])
-            check_host_ports(self._edge_options)
         await self.network.open()
         self._machine.notices = await self.host_side.open(self.network.router)
 

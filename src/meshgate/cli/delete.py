@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from meshgate.api import KINDS, Kind
+from meshgate.api import KINDS, Kind, Ref
 from meshgate.cli.connection import all_namespaces_option, data_dir_option, namespace_option, talk
 from meshgate.cli.durations import DURATION
 from meshgate.cli.manifests import objects_of, read_documents
 from meshgate.cli.resources import parse_named
-from meshgate.client import Client, Selection, TransactionResult
+from meshgate.client import Client, ObjectResult, Selection, TransactionResult
 from meshgate.errors import ApiError, MeshgateError, UsageError
 
 POLL_S = 0.05
@@ -45,21 +45,26 @@ async def selected_objects(
 
 
 async def wait_gone(client: Client, result: TransactionResult, timeout_s: float) -> None:
-    """Wait until none of the deleted objects is there. MeshgateError at the deadline, with the first that is."""
+    """Wait until none of the deleted objects is there. MeshgateError at the deadline."""
     try:
         async with asyncio.timeout(timeout_s or None):
             for each in result.results:
-                uid = ((each.object or {}).get("metadata") or {}).get("uid")
-
-                while await is_there(client, each.ref.kind, each.ref.namespace, each.ref.name, uid):  # noqa: ASYNC110
-                    await asyncio.sleep(POLL_S)
+                await wait_one_gone(client, each)
     except TimeoutError:
         raise MeshgateError("timed out: not all that was deleted is gone", hint="meshgate get shows what is") from None
 
 
-async def is_there(client: Client, kind: str, namespace: str, name: str, uid: str | None) -> bool:
+async def wait_one_gone(client: Client, deleted: ObjectResult) -> None:
+    """Wait until the object is gone, or another one has its name. The caller sets the deadline."""
+    uid = ((deleted.object or {}).get("metadata") or {}).get("uid")
+
+    while await is_there(client, deleted.ref, uid):  # noqa: ASYNC110
+        await asyncio.sleep(POLL_S)
+
+
+async def is_there(client: Client, ref: Ref, uid: str | None) -> bool:
     try:
-        found = await client.get(_BY_NAME[kind], name, namespace)
+        found = await client.get(_BY_NAME[ref.kind], ref.name, ref.namespace)
     except ApiError as error:
         if error.reason == "NotFound":
             return False

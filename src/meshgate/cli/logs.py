@@ -83,6 +83,7 @@ def command(
     namespace: str,
     data_dir: Path,
 ) -> None:  # size: each option is one parameter
+    # size: each option is one parameter
     """Show what a container wrote."""
     if bool(target) == bool(selector):
         raise UsageError("name a pod, or select by -l", hint="meshgate logs POD, meshgate logs -l app=web")

@@ -17,7 +17,8 @@ import click
 from meshgate.app.options import LB_CIDR, POD_CIDR, SERVICE_CIDR, XDS_PORT, Options
 from meshgate.cli.connection import api_socket, data_dir_option
 from meshgate.errors import EnvironmentFault
-from meshgate.host.capsule import Capsule, CapsuleOptions, start_capsule
+from meshgate.host.capsule import Capsule, CapsuleOptions, find_holder, start_capsule
+from meshgate.host.port_owner import check_ports
 
 READY_TIMEOUT_S = 60.0
 LOG_LINES_SHOWN = 20
@@ -83,6 +84,8 @@ def start(options: Options, *, detach: bool) -> None:
     """Start the mesh and, unless detached, stay until it ends or Ctrl-C."""
     if options.settings:
         check_settings(options.settings)
+    if find_holder(options.data_path) is None:  # else the mesh that runs here has the ports, and that is told below
+        check_ports(options.host_address, (("--http-port", options.http_port), ("--https-port", options.https_port)))
     options.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_path = options.data_path / "meshgate.log"
     began = time.monotonic()

@@ -21,7 +21,6 @@ from msgspec import Struct
 
 from meshgate.aio import Latest
 from meshgate.envoy import EdgeInput, EdgePort, edge_bootstrap, edge_resources, envoy_arguments
-from meshgate.errors import EnvironmentFault
 from meshgate.host.edge_ports import EDGE_PROXY, EDGE_SOCKET, EdgeFacts, EdgeOptions, edge_ports
 from meshgate.host.pods.back_off import BackOff
 from meshgate.host.pods.building import MeshOnMachine
@@ -65,14 +64,6 @@ class EdgeState(Struct, frozen=True, kw_only=True):
     """What it follows: everything of it is published but for the taken ports."""
     ports: tuple[EdgePort, ...] = ()
     taken: tuple[TakenPort, ...] = ()
-
-
-def check_host_ports(options: EdgeOptions) -> None:
-    """`EnvironmentFault` if the HTTP or HTTPS port of the host can't be had: before anything is started."""
-    for flag, port in (("--http-port", options.http_port), ("--https-port", options.https_port)):
-        obstacle = find_obstacle(options.host_address, port) if port else None
-        if obstacle is not None:
-            raise EnvironmentFault(obstacle.text, hint=f"choose another port with {flag}, or none with {flag} 0")
 
 
 class Edge:

@@ -10,9 +10,12 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from meshgate.errors import EnvironmentFault
 
 _PROC: Final = Path("/proc")
 _LISTENING: Final = "0A"
@@ -39,6 +42,14 @@ class Obstacle(NamedTuple):
 class _Listener(NamedTuple):
     inode: str
     uid: int
+
+
+def check_ports(address: str, ports: Iterable[tuple[str, int]]) -> None:
+    """`EnvironmentFault` for the first of the flags' ports that can't be had; port 0 is none."""
+    for flag, port in ports:
+        obstacle = find_obstacle(address, port) if port else None
+        if obstacle is not None:
+            raise EnvironmentFault(obstacle.text, hint=f"choose another port with {flag}, or none with {flag} 0")
 
 
 def find_obstacle(address: str, port: int) -> Obstacle | None:
