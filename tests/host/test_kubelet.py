@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shutil
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from meshgate.api import Ref
 from meshgate.host.runtime import Attached
 from meshgate.store.core import Delete, Modify
 from meshgate.store.sqlite import Store
-from tests.host.capsules import capsule_under_test, until
+from tests.host.capsules import CapsuleUnderTest, capsule_under_test, until
 from tests.host.nodes import DEADLINE_S, Node, is_ready, running_node
 
 pytestmark = pytest.mark.e2e
@@ -92,7 +94,7 @@ def test_pod_that_is_done_says_how(tmp_path: Path, policy: str, script: str, pha
         await node.until(lambda: node.pod("job").get("status", {}).get("phase") == phase)
         uid = node.pod("job")["metadata"]["uid"]
         async with asyncio.timeout(DEADLINE_S):
-            while await node.client.kept() != {"net/router", f"log/{uid}"}:  # noqa: ASYNC110  # it tells when asked
+            while await node.client.kept() != {"net/router", f"log/pod/{uid}"}:  # noqa: ASYNC110  # it tells when asked
                 await asyncio.sleep(0.01)
         node.delete("job")
         await node.gone("job")
@@ -247,6 +249,7 @@ def test_next_control_plane_adopts_pods_and_restarts_what_died(tmp_path: Path) -
             node.apply(_pod("goes", "exec sleep 1000"))
             for name in ("stays", "dies", "goes"):
                 await node.ready(name)
+            await node.runtime.open_log("edge")  # others have logs too
             before = {child.id: child.pid for child in (await node.client.table()).children}
             addresses = {name: node.pod(name)["status"]["podIP"] for name in ("stays", "dies")}
             uids = {name: node.pod(name)["metadata"]["uid"] for name in ("stays", "dies", "goes")}
@@ -263,6 +266,7 @@ def test_next_control_plane_adopts_pods_and_restarts_what_died(tmp_path: Path) -
             after = {child.id: child.pid for child in (await node.client.table()).children}
             assert after[f"pod/{uids['stays']}/app/0"] == before[f"pod/{uids['stays']}/app/0"]
             assert not any(uids["goes"] in child for child in after)
+            assert after["log/edge"] == before["log/edge"]
             for name, address in addresses.items():
                 assert node.pod(name)["status"]["podIP"] == address
             assert await _exec(node, "stays", "echo in") == "in\n"
@@ -271,3 +275,50 @@ def test_next_control_plane_adopts_pods_and_restarts_what_died(tmp_path: Path) -
 
     with capsule_under_test(tmp_path) as capsule:
         asyncio.run(run())
+
+
+def test_new_capsule_brings_everything_up_again(tmp_path: Path) -> None:
+    more = """
+  initContainers:
+  - {name: first, command: [sh, -c, "echo made > /m/file"], volumeMounts: [{name: m, mountPath: /m}]}
+  volumes: [{name: m, emptyDir: {medium: Memory}}]
+"""
+    mount = "volumeMounts: [{name: m, mountPath: /m}]"
+
+    async def run(capsule: CapsuleUnderTest, restarts: int) -> str:
+        async with running_node(capsule) as node:
+            if restarts == 0:
+                node.apply(_pod("web", "cat /m/file; exec sleep 1000", more, mount))
+            await node.until(lambda: node.status("web").get("restartCount") == restarts)
+            pod = await node.ready("web")
+            await until(lambda: node.log("web", run=restarts) == "made")
+            return str(pod["status"]["podIP"])
+
+    addresses = set()
+    for restarts in (0, 1):
+        with capsule_under_test(tmp_path) as capsule:
+            addresses.add(asyncio.run(run(capsule, restarts)))
+        shutil.rmtree(tmp_path / "r")  # what is in memory goes with a capsule
+        (tmp_path / "test.sock").unlink()
+    assert len(addresses) == 1
+
+
+def test_pod_of_meshgate_run_is_its_caller(tmp_path: Path) -> None:
+    for directory in (tmp_path.parent.parent, tmp_path.parent, tmp_path):
+        directory.chmod(0o755)
+    here = tmp_path / "here"
+    here.mkdir()
+    os.chown(here, 4242, 4243)
+    caller = json.dumps({"uid": 4242, "gid": 4243, "groups": [4244], "cwd": str(here)})
+    plain = _pod("mine", "touch made; id -u; id -g; id -G; pwd; exec sleep 1000")
+
+    async def body(node: Node) -> None:
+        node.apply(plain.replace(PLAIN, f"annotations: {{meshgate.io/run: {caller!r}}}, {PLAIN}"))
+        await node.ready("mine")
+        await until(lambda: str(here) in node.log("mine"))
+        assert node.log("mine").split() == ["4242", "4243", "4243", "4244", str(here)]
+
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    _on_node(data, body)
+    assert (here / "made").stat().st_uid == 4242

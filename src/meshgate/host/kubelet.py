@@ -15,7 +15,7 @@ from typing import Protocol
 from meshgate.api import Pod, Ref, Resource, decode, of_type
 from meshgate.errors import EnvironmentFault, MeshgateError
 from meshgate.host.holder.requests import ChildState
-from meshgate.host.pods.building import parse_container_id
+from meshgate.host.pods.building import log_id, parse_container_id
 from meshgate.host.pods.events import EventStore
 from meshgate.host.pods.injection import injected, wants_sidecar
 from meshgate.host.pods.status import is_done
@@ -176,7 +176,7 @@ class Kubelet:
             async with asyncio.timeout(_END_S):
                 await self._deps.runtime.stop(child.id, 0)
                 await self._deps.runtime.forget(child.id)
-        await self._deps.runtime.close_log(pod_id)
+        await self._deps.runtime.close_log(log_id(pod_id))
         await self._deps.door.close(pod_id)
 
     async def _prune(self) -> None:
@@ -186,9 +186,9 @@ class Kubelet:
             for worker in workers:
                 await worker.attached.wait()
         await self._deps.network.prune([worker.uid for worker in self._workers.values()])
-        for pod_id in self._deps.runtime.logged_pods():
-            if pod_id not in self._workers:
-                await self._deps.runtime.close_log(pod_id)
+        for name in self._deps.runtime.logs(log_id("")):
+            if name.removeprefix(log_id("")) not in self._workers:
+                await self._deps.runtime.close_log(name)
 
 
 def _mentions(pod: Resource[Pod]) -> set[tuple[str, str]]:

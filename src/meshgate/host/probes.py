@@ -70,12 +70,16 @@ async def _watch_readiness(probe: Probe, check: Check, verdict: Verdict) -> None
     await asyncio.sleep(probe.initial_delay_seconds)
     pause, has_succeeded = _EAGER_FIRST_S, False
     successes = failures = 0
+    loop = asyncio.get_running_loop()
+    due = loop.time() + probe.period_seconds
     while True:
         reason = await _look(probe, check)
         if reason:
             successes, failures = 0, failures + 1
-            if failures >= probe.failure_threshold or not has_succeeded:
+            if has_succeeded and failures >= probe.failure_threshold:
                 verdict.set_ready(False, f"Readiness probe failed: {reason}")
+            elif not has_succeeded:  # a probe that is made before its time complains of nothing
+                verdict.set_ready(False, f"Readiness probe failed: {reason}" if loop.time() >= due else "")
         else:
             successes, failures = successes + 1, 0
             if successes >= probe.success_threshold:

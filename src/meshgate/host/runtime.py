@@ -192,9 +192,9 @@ class Runtime:
             await self.stop(_LOG_PREFIX + pod_id, 0)
             await self.forget(_LOG_PREFIX + pod_id)
 
-    def logged_pods(self) -> tuple[str, ...]:
-        """Pods that have a log shim."""
-        return tuple(child_id.removeprefix(_LOG_PREFIX) for child_id in self.container_ids(_LOG_PREFIX))
+    def logs(self, prefix: str) -> tuple[str, ...]:
+        """Names of the logs that have a shim and begin so."""
+        return tuple(child_id.removeprefix(_LOG_PREFIX) for child_id in self.container_ids(_LOG_PREFIX + prefix))
 
     def close(self) -> None:
         for shim in self._shims.values():

@@ -127,7 +127,7 @@ def test_what_was_written_is_read_back() -> None:
             PodState(spec=state.spec, containers=[crashed], started=START, address="10.1.2.3"), {}, LATER
         )
     }
-    back = stored_containers(raw)["app-0"]
+    back = stored_containers(raw, LATER)["app-0"]
     assert back == crashed.replace(state=Waiting(reason="ContainerCreating"), last=FAILED.__replace__(reason="Error"))
     assert stored_start(raw) == START
     assert stored_address(raw) == "10.1.2.3"
@@ -136,13 +136,14 @@ def test_what_was_written_is_read_back() -> None:
 
 def test_container_that_ran_is_taken_for_lost_until_it_is_found() -> None:
     raw = {"status": pod_status(_state(ALWAYS, RUNS), {}, LATER)}
-    back = stored_containers(raw)["app-0"].state
+    back = stored_containers(raw, LATER)["app-0"].state
     assert isinstance(back, Terminated)
     assert (back.exit_code, back.reason) == (137, "ContainerStatusUnknown")
+    assert (back.started, back.ended) == (START, LATER)
 
 
 @pytest.mark.parametrize("raw", [{}, {"status": {}}, {"status": {"containerStatuses": [{}], "startTime": "nonsense"}}])
 def test_status_of_strangers_is_survived(raw: dict[str, object]) -> None:
-    stored_containers(raw)
+    stored_containers(raw, LATER)
     stored_start(raw)
     assert stored_phase(raw) == stored_address(raw) == ""

@@ -152,7 +152,7 @@ class Building:
         return container_id(self.pod.meta.uid, container.name, run)
 
     def logged(self, container: Container, run: int) -> Logged | Attached:
-        return Logged(pod_id=self.pod.meta.uid, path=self.places.log(container.name, run))
+        return Logged(pod_id=log_id(self.pod.meta.uid), path=self.places.log(container.name, run))
 
     def note(self) -> str:
         """For a control plane after this one: the ids that are in use."""
@@ -194,6 +194,11 @@ class Building:
 
 def container_id(pod_id: str, container: str, run: int) -> str:
     return f"pod/{pod_id}/{container}/{run}"
+
+
+def log_id(pod_id: str) -> str:
+    """What the runtime calls the pod's log; others than pods have logs too."""
+    return f"pod/{pod_id}"
 
 
 def parse_container_id(text: str) -> tuple[str, str, int] | None:

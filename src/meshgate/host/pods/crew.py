@@ -116,10 +116,13 @@ class Crew:
         await self.states.wait_for(lambda states: all(states[name].is_ready for name in names))
 
     async def _initialize(self, adopted: Mapping[str, ChildState]) -> bool:
-        """Run the init containers one by one; False if one failed for good."""
+        """Run the init containers one by one; False if one failed for good.
+
+        One that has succeeded since the capsule is there is not run again; in a new capsule all are, for what they have
+        made in memory is gone (a kubelet does so after its machine was restarted).
+        """
         for life in self._init:
-            if not (life.is_over and _succeeded(life)):
-                await life.run(adopted.get(life.container.name))
+            await life.run(adopted.get(life.container.name))
             if not _succeeded(life):
                 return False
         return True

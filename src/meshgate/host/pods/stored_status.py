@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 
 from meshgate.host.pods.status import ContainerState, Running, Terminated, Waiting
 
-_LOST = Terminated(
-    exit_code=137,
-    started=datetime.fromtimestamp(0, UTC),
-    ended=datetime.fromtimestamp(0, UTC),
-    reason="ContainerStatusUnknown",
-    message="the mesh was down: what became of the container is not known",
-)
+
+def _lost(started: datetime, now: datetime) -> Terminated:
+    return Terminated(
+        exit_code=137,
+        started=started,
+        ended=now,
+        reason="ContainerStatusUnknown",
+        message="the mesh was down: what became of the container is not known",
+    )
 
 
-def stored_containers(raw: Mapping[str, object]) -> dict[str, ContainerState]:
+def stored_containers(raw: Mapping[str, object], now: datetime) -> dict[str, ContainerState]:
     """The states by container name, init containers too; what ran is taken for lost (adoption knows better)."""
     status = raw.get("status")
     if not isinstance(status, Mapping):
@@ -25,7 +27,7 @@ def stored_containers(raw: Mapping[str, object]) -> dict[str, ContainerState]:
     for field in ("initContainerStatuses", "containerStatuses"):
         listed = status.get(field)
         for entry in listed if isinstance(listed, list) else ():
-            state = _container(entry)
+            state = _container(entry, now)
             found[state.name] = state
     return found
 
@@ -48,15 +50,14 @@ def stored_phase(raw: Mapping[str, object]) -> str:
     return str(status.get("phase", "")) if isinstance(status, Mapping) else ""
 
 
-def _container(entry: Mapping[str, object]) -> ContainerState:
+def _container(entry: Mapping[str, object], at: datetime) -> ContainerState:
     now, before = entry.get("state"), entry.get("lastState")
     state = _state(now) if isinstance(now, Mapping) else Waiting()
     last = _state(before) if isinstance(before, Mapping) else None
     restarts = entry.get("restartCount")
-    is_lost = isinstance(state, Running)
     return ContainerState(
         name=str(entry.get("name", "")),
-        state=_LOST if is_lost else state,
+        state=_lost(state.started, at) if isinstance(state, Running) else state,
         last=last if isinstance(last, Terminated) else None,
         restarts=restarts if isinstance(restarts, int) else 0,
         is_ready=bool(entry.get("ready")),

@@ -23,7 +23,7 @@ from meshgate.api import Container, Ref, decode
 from meshgate.errors import EnvironmentFault
 from meshgate.host.holder.requests import ChildState
 from meshgate.host.network import PodIdentity, PodNet, parse_capture
-from meshgate.host.pods.building import Building, MeshOnMachine
+from meshgate.host.pods.building import Building, MeshOnMachine, log_id
 from meshgate.host.pods.crew import Crew, newest_children, with_run
 from meshgate.host.pods.ending import stop_all
 from meshgate.host.pods.events import EventStore, PodEvents
@@ -140,7 +140,7 @@ class PodWorker:
         self.building = building = Building(self.pod, self._deps.mesh, net, self._ids)
         if proxy_role(self.pod.meta, self.pod.spec) != "none":
             self._sidecar = Sidecar(building, self._deps.door)
-        await self._deps.runtime.open_log(self.uid)
+        await self._deps.runtime.open_log(log_id(self.uid))
         self.crew = Crew(
             building, self._deps.runtime, self._sidecar, self._known(newest), self._events.warn, self._deps.now
         )
@@ -181,7 +181,7 @@ class PodWorker:
         return net
 
     def _known(self, newest: Mapping[str, ChildState]) -> dict[str, ContainerState]:
-        stored = stored_containers(self._raw)
+        stored = stored_containers(self._raw, self._deps.now())
         return stored | {name: with_run(stored.get(name), child) for name, child in newest.items()}
 
     def _pod_ids(self, newest: Mapping[str, ChildState]) -> PodIds:
@@ -201,7 +201,7 @@ class PodWorker:
             await self._stop(self.crew, grace_s)
         async with asyncio.timeout(_CLEAN_UP_S):
             await self._tear_down()
-            await self._deps.runtime.close_log(self.uid)
+            await self._deps.runtime.close_log(log_id(self.uid))
             for child_id in self._deps.runtime.container_ids(f"pod/{self.uid}/"):
                 await self._deps.runtime.forget(child_id)
         if self.building is not None:
