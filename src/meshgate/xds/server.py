@@ -58,7 +58,8 @@ class AdsServer:
         self._proxies: dict[str, _Proxy] = {}
         self._responses = Responses()
         self._port_server: grpc.aio.Server | None = None
-        self._refresh_is_due = False
+        self._outdated: set[str] = set()
+        """Proxies whose status is to be told anew."""
         self._shared_bytes = SharedBytes()
 
     async def open(self, proxy_id: str, socket_path: Path, *, owner: SocketOwner | None = None) -> None:
@@ -69,8 +70,8 @@ class AdsServer:
         bind_unix(server, socket_path, owner)
         proxy.server, proxy.path, proxy.awaited = server, socket_path, True
         await server.start()
-        asyncio.get_running_loop().call_later(self._awaited_s, self._await_no_longer, proxy)
-        self._refresh_soon()
+        asyncio.get_running_loop().call_later(self._awaited_s, self._await_no_longer, proxy_id, proxy)
+        self._refresh_soon(proxy_id)
 
     async def close(self, proxy_id: str) -> None:
         """The proxy is gone: end its streams, forget its table, remove its socket."""
@@ -81,7 +82,7 @@ class AdsServer:
             proxy.path.unlink(missing_ok=True)
         if proxy.server is not None:
             await proxy.server.stop(grace=None)
-        self._refresh_soon()
+        self._refresh_soon(proxy_id)
 
     async def open_port(self, port: int) -> int:
         """Serve readers on this TCP port of 127.0.0.1 (0: any); returns the port."""
@@ -106,7 +107,7 @@ class AdsServer:
             stream.offer(table)
         for reader in proxy.readers:
             reader.offer(_without_secrets(table))
-        self._refresh_soon()
+        self._refresh_soon(proxy_id)
 
     def table_of(self, proxy_id: str) -> ResourceTable | None:
         """What the proxy should hold; None if nothing was published for it."""
@@ -153,7 +154,7 @@ class AdsServer:
         proxy = self._proxies.get(proxy_id)
         if raw is None or proxy is None:
             return
-        stream = self._stream(dialect)
+        stream = self._stream(dialect, proxy_id)
         proxy.streams.append(stream)
         proxy.awaited = False
         try:
@@ -162,7 +163,7 @@ class AdsServer:
             await stream.run(raw, context)
         finally:
             proxy.streams.remove(stream)
-            self._refresh_soon()
+            self._refresh_soon(proxy_id)
 
     async def _serve_reader(self, dialect: Dialect, _requests: object, context: Context) -> None:
         raw = await read(context)
@@ -174,7 +175,7 @@ class AdsServer:
         if proxy is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"no proxy {proxy_id!r} (from node id {node!r})")
             return
-        reader = self._stream(dialect)
+        reader = self._stream(dialect, proxy_id)
         proxy.readers.append(reader)
         try:
             if proxy.table is not None:
@@ -183,26 +184,35 @@ class AdsServer:
         finally:
             proxy.readers.remove(reader)
 
-    def _stream(self, dialect: Dialect) -> Stream:
-        return Stream(dialect.begin(self._responses), self._refresh_soon, self._hold_s)
+    def _stream(self, dialect: Dialect, proxy_id: str) -> Stream:
+        return Stream(dialect.begin(self._responses), partial(self._refresh_soon, proxy_id), self._hold_s)
 
     def _delta(self, responses: Responses) -> Dialog:
         session = DeltaSession(responses)
         return Dialog(session, lambda raw: session.receive(parse_delta(raw)), self._shared_bytes.of)
 
-    def _await_no_longer(self, proxy: _Proxy) -> None:
+    def _await_no_longer(self, proxy_id: str, proxy: _Proxy) -> None:
         proxy.awaited = False
-        self._refresh_soon()
+        self._refresh_soon(proxy_id)
 
-    def _refresh_soon(self) -> None:
-        """Once for all that happens in this turn of the loop."""
-        if not self._refresh_is_due:
-            self._refresh_is_due = True
+    def _refresh_soon(self, proxy_id: str) -> None:
+        """Tell the proxy's status anew, once for all that happens in this turn of the loop."""
+        if not self._outdated:
             asyncio.get_running_loop().call_soon(self._refresh)
+        self._outdated.add(proxy_id)
 
     def _refresh(self) -> None:
-        self._refresh_is_due = False
-        self.state.set({proxy_id: _status_of(proxy) for proxy_id, proxy in sorted(self._proxies.items())})
+        outdated, self._outdated = self._outdated, set()
+        if not outdated:
+            return
+        statuses = dict(self.state.value)
+        for proxy_id in outdated:
+            proxy = self._proxies.get(proxy_id)
+            if proxy is None:
+                statuses.pop(proxy_id, None)
+            else:
+                statuses[proxy_id] = _status_of(proxy)
+        self.state.set(statuses)
 
 
 def _world(responses: Responses) -> Dialog:

@@ -111,12 +111,13 @@ class DeltaSession:
         if self._table is None:
             return []
         for subscription in self._subscriptions.values():
-            if subscription.flight is None:
+            if subscription.is_ready:
                 subscription.trim(self._table.of(subscription.type_url))
         others = sorted(self._subscriptions.keys() - {*_FIRST, *_LAST})
         responses = []
         for subscription in self._of(*_FIRST, *others, *_LAST):
-            if subscription.flight is None and not (subscription.type_url in _LAST and self._warming()):
+            # what is launched first may make the next one ready
+            if subscription.is_ready and not (subscription.type_url in _LAST and self._warming()):
                 responses += self._launch(subscription)
         return responses
 

@@ -99,12 +99,10 @@ class Subscription:
 
     def touch(self, names: Iterable[str]) -> None:
         """These names have another version, came, or went."""
-        names = set(names)
-        if not self.wildcard:
-            names &= self.names | self._held.keys()
-        self._todo |= names
-        for name in names & self._refused.keys():
-            del self._refused[name]
+        for name in names:
+            if self.wildcard or name in self.names or name in self._held:
+                self._todo.add(name)
+                self._refused.pop(name, None)
 
     def demand(self, names: Iterable[str]) -> None:
         """Send these again, whatever the client holds, if it has asked for them."""
@@ -157,6 +155,11 @@ class Subscription:
     def pending(self) -> bool:
         """Something is under way or waits to be sent."""
         return self.flight is not None or bool(self._todo) or bool(self._groups) or self.answer_due
+
+    @property
+    def is_ready(self) -> bool:
+        """Something waits to be sent and no verdict is awaited."""
+        return self.flight is None and (bool(self._todo) or bool(self._groups) or self.answer_due)
 
     @property
     def nacks(self) -> tuple[Nack, ...]:
