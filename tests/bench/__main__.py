@@ -6,6 +6,7 @@ A missed target is told, not failed: what a figure is depends on the machine and
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +53,7 @@ def main() -> None:
     unknown = set(given.names) - MEASUREMENTS.keys()
     if unknown:
         parser.error(f"no measurement is called {', '.join(sorted(unknown))}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # bytecode is kept, as after an installation
     print(table([row for name in given.names or MEASUREMENTS for row in rows(name, given.rounds)]))
 
 

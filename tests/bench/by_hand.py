@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,25 @@ def manager(action: Json, *, is_logged: bool) -> Json:
     }
 
 
+def with_duties(typed: Json) -> Json:
+    """The manager with what a gateway of ours is bound to, too: the client's address told on, paths made normal,
+    attempts counted, and Istio's retries."""
+    typed |= {"use_remote_address": True, "normalize_path": True, "stream_idle_timeout": "0s"}
+    [host] = typed["route_config"]["virtual_hosts"]
+    host["include_request_attempt_count"] = True
+    predicate = {
+        "name": "envoy.retry_host_predicates.previous_hosts",
+        "typed_config": {"@type": f"{TYPE}.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
+    }
+    host["routes"][0]["route"]["retry_policy"] = {
+        "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+        "num_retries": 2,
+        "retry_host_predicate": [predicate],
+        "host_selection_retry_max_attempts": 5,
+    }
+    return typed
+
+
 def listener(port: int, typed: Json) -> Json:
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": typed}]
     return {"name": f"port-{port}", "address": address("0.0.0.0", port), "filter_chains": [{"filters": filters}]}
@@ -73,13 +92,16 @@ def cluster(name: str, upstream: Upstream) -> Json:
     }
 
 
-def forwarding(ports: Mapping[int, Upstream], admin: int = 0) -> Json:
-    """Envoy's configuration: what comes to a port goes to its upstream. `admin`: a loopback port; 0 for none."""
+def forwarding(ports: Mapping[int, Upstream], admin: int = 0, *, dutiful: Collection[int] = ()) -> Json:
+    """Envoy's configuration: what comes to a port goes to its upstream, at some with a gateway's duties.
+
+    `admin`: a loopback port; 0 for none.
+    """
     clusters = [cluster(f"upstream-{port}", upstream) for port, upstream in ports.items()]
-    listeners = [
-        listener(port, manager({"route": {"cluster": f"upstream-{port}", "timeout": "0s"}}, is_logged=True))
-        for port in ports
-    ]
+    listeners = []
+    for port in ports:
+        typed = manager({"route": {"cluster": f"upstream-{port}", "timeout": "0s"}}, is_logged=True)
+        listeners.append(listener(port, with_duties(typed) if port in dutiful else typed))
     found: Json = {"static_resources": {"listeners": listeners, "clusters": clusters}}
     return found | ({"admin": {"address": address("127.0.0.1", admin)}} if admin else {})
 

@@ -54,8 +54,10 @@ def gateway(*hosts: str) -> Object:
     }
 
 
-def virtual_service(to: str, *, host: str = HOST, port: int = PORT, marker: str = "none") -> Object:
-    """Everything for `host` goes to the Service; answers carry the marker in `x-marker`."""
+def virtual_service(to: str, *, host: str = HOST, port: int = PORT, marker: str = "") -> Object:
+    """Everything for `host` goes to the Service; answers carry the marker, if there is one, in `x-marker`."""
+    route = {"route": [{"destination": {"host": to, "port": {"number": port}}}]}
+    mark = {"headers": {"response": {"set": {"x-marker": marker}}}} if marker else {}
     return {
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
@@ -63,12 +65,7 @@ def virtual_service(to: str, *, host: str = HOST, port: int = PORT, marker: str 
         "spec": {
             "hosts": [host],
             "gateways": ["bench"],
-            "http": [
-                {
-                    "route": [{"destination": {"host": to, "port": {"number": port}}}],
-                    "headers": {"response": {"set": {"x-marker": marker}}},
-                }
-            ],
+            "http": [route | mark],
         },
     }
 
