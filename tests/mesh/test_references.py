@@ -41,6 +41,13 @@ LOCAL = "default.svc.cluster.local"
             id="host",
         ),
         pytest.param(
+            istio("ServiceEntry", "w", "{hosts: ['*.org'], ports: [{number: 80, name: http, protocol: HTTP}]}")
+            + virtual_service("{host: a.org}", hosts="[a.org]"),
+            f'{DESTINATION}.host: no service "a.org"; service "*.org" is no destination for it: '
+            "give it a ServiceEntry of its own [IST0101]",
+            id="wildcard service",
+        ),
+        pytest.param(
             WEB + virtual_service("{host: web, port: {number: 81}}"),
             f'{DESTINATION}.port: service "web.default.svc.cluster.local" has no port 81; ports: 80 [IST0101]',
             id="port",
@@ -137,9 +144,8 @@ def test_broken_references(text: str, expected: str) -> None:
         ),
         pytest.param(
             istio("ServiceEntry", "w", "{hosts: ['*.org'], ports: [{number: 80, name: http, protocol: HTTP}]}")
-            + virtual_service("{host: a.org}", hosts="[a.org]")
             + istio("DestinationRule", "dr", "{host: '*.a.org'}"),
-            id="wildcard service",
+            id="rule for a wildcard service",
         ),
         pytest.param(WEB + istio("DestinationRule", "dr", "{host: '*.local'}"), id="wildcard rule"),
         pytest.param(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from meshgate.mesh import DestinationRuleIndex, Scope
+from meshgate.mesh import Memo, Scope, View, client_selectors, view_of
 from tests.mesh.objects import istio, service, snapshot
 
 ROUTE = "http: [{route: [{destination: {host: web}}]}]"
 
 
+def view(text: str, namespace: str = "default", labels: tuple[tuple[str, str], ...] = ()) -> View:
+    return view_of(Memo(), snapshot(text).world, namespace, labels)
+
+
 def scope(text: str, namespace: str = "default") -> Scope:
-    world = snapshot(text).world
-    return Scope(world, namespace, DestinationRuleIndex(world.destination_rules, "istio-system"))
+    return Scope(view(text, namespace))
 
 
 def test_services_that_are_exported_here() -> None:
@@ -45,12 +48,28 @@ def test_the_most_specific_virtual_service_wins_a_service() -> None:
     assert scope(service("cart", "http:80") + plain).wildcard_winner == {}
 
 
-def test_only_labels_that_some_rule_looks_at_are_relevant() -> None:
-    http = "http: [{match: [{sourceLabels: {a: '1'}}], route: [{destination: {host: web}}]}]"
+def test_namespaces_that_see_the_same_have_equal_views() -> None:
+    text = service("web", "http:80") + istio("VirtualService", "web", f"{{hosts: [web], {ROUTE}}}")
+    text += istio("DestinationRule", "web", "{host: web}")
+    assert view(text, "one") == view(text, "two") == view(text, "default")
+    private = istio("DestinationRule", "own", "{host: web.default.svc.cluster.local}", namespace="one")
+    assert view(text + private, "one") != view(text + private, "two") == view(text, "two")
+
+
+def test_rules_for_hosts_that_are_no_services_count_where_something_is_sent_to_them() -> None:
+    rule = istio("DestinationRule", "out", "{host: a.org}")
+    http = "http: [{route: [{destination: {host: a.org}}]}]"
+    assert scope(rule).rule_for_host("a.org") is None
+    found = scope(rule + istio("VirtualService", "vs", f"{{hosts: [web], {http}}}")).rule_for_host("a.org")
+    assert found is not None
+
+
+def test_only_what_some_rule_looks_at_is_relevant_of_a_client() -> None:
+    http = "http: [{match: [{sourceLabels: {a: '1'}, sourceNamespace: shop}], route: [{destination: {host: web}}]}]"
     tcp = "tcp: [{match: [{sourceLabels: {b: '1'}}], route: [{destination: {host: web}}]}]"
     tls = "tls: [{match: [{sniHosts: [web], sourceLabels: {c: '1'}}], route: [{destination: {host: web}}]}]"
     text = istio("VirtualService", "web", f"{{hosts: [web], {http}, {tcp}, {tls}}}")
     text += istio("DestinationRule", "web", "{host: web, workloadSelector: {matchLabels: {d: '1'}}}")
-    labels = tuple((key, "x") for key in "abcdef")
-    assert scope(text).relevant(labels) == labels[:4]
-    assert scope("").relevant(labels) == ()
+    world = snapshot(text).world
+    found = client_selectors(world.virtual_services, world.destination_rules)
+    assert (found.label_keys, found.namespaces) == (frozenset("abcd"), frozenset({"shop"}))

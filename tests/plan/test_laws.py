@@ -134,7 +134,7 @@ def _objects(text: str) -> tuple[AnyResource, ...]:
     return resources(text)
 
 
-MESHES = st.lists(TEXTS.map(_objects), max_size=8).map(
+MESHES = st.lists(TEXTS.map(_objects), max_size=12).map(
     lambda given: tuple({one.ref: one for objects in given for one in objects}.values())
 )
 
@@ -142,7 +142,7 @@ MESHES = st.lists(TEXTS.map(_objects), max_size=8).map(
 def planned(
     objects: tuple[AnyResource, ...], proxy: Proxy, memo: Memo | None = None
 ) -> tuple[Plan, tuple[Problem, ...]]:
-    return plan(build(objects, PLAIN)[0], proxy, memo)
+    return plan(build(objects, PLAIN, memo)[0], proxy, memo)
 
 
 @pytest.mark.slow

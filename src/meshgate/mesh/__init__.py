@@ -10,14 +10,23 @@ from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import BoundGateway, BoundServer
 from meshgate.mesh.host import HostIndex, full_name, intersection, is_address, is_wildcard, is_within, matches
 from meshgate.mesh.host import specificity as host_specificity
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.nearest import Nearest
 from meshgate.mesh.problems import at, missing_reference, warning
 from meshgate.mesh.protocol import Protocol, parse_protocol
-from meshgate.mesh.scope import Scope
+from meshgate.mesh.scope import ClientSelectors, Scope, View, client_selectors, view_of
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
 from meshgate.mesh.targets import service_targets
-from meshgate.mesh.virtual_services import MESH, BoundVirtualService, HttpRule, TcpRule, TlsRule, gateway_name
+from meshgate.mesh.virtual_services import (
+    MESH,
+    BoundVirtualService,
+    HttpRule,
+    TcpRule,
+    TlsRule,
+    gateway_name,
+    http_destinations,
+)
 from meshgate.mesh.workloads import Workload, workload_of
 
 __all__ = [
@@ -27,6 +36,7 @@ __all__ = [
     "BoundServer",
     "BoundSubset",
     "BoundVirtualService",
+    "ClientSelectors",
     "DestinationRuleIndex",
     "EndpointTable",
     "Facts",
@@ -34,6 +44,7 @@ __all__ = [
     "HeadlessAddresses",
     "HostIndex",
     "HttpRule",
+    "Memo",
     "MeshEndpoint",
     "MeshService",
     "Nearest",
@@ -45,13 +56,16 @@ __all__ = [
     "Snapshot",
     "TcpRule",
     "TlsRule",
+    "View",
     "Workload",
     "World",
     "at",
     "build",
+    "client_selectors",
     "full_name",
     "gateway_name",
     "host_specificity",
+    "http_destinations",
     "intersection",
     "is_address",
     "is_wildcard",
@@ -60,6 +74,7 @@ __all__ = [
     "missing_reference",
     "parse_protocol",
     "service_targets",
+    "view_of",
     "warning",
     "workload_of",
 ]

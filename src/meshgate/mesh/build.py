@@ -30,37 +30,39 @@ from meshgate.mesh.endpoints import EndpointCollector, EndpointTable, WorkloadIn
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import bind_gateways
 from meshgate.mesh.kubernetes_services import kubernetes_service
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.protocol import Protocol
 from meshgate.mesh.references import broken_references
 from meshgate.mesh.service import MeshService, service_order
 from meshgate.mesh.service_entries import service_entry_services
 from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
-from meshgate.mesh.targets import targets_by_address
+from meshgate.mesh.targets import selecting_by_namespace, targets_by_address
 from meshgate.mesh.virtual_services import bind_virtual_services
 from meshgate.mesh.workloads import Workload, workload_of
 
 EntryServices = tuple[tuple[Resource[ServiceEntry], tuple[MeshService, ...]], ...]
 
 
-def build(resources: Iterable[AnyResource], facts: Facts) -> tuple[Snapshot, tuple[Problem, ...]]:
+def build(
+    resources: Iterable[AnyResource], facts: Facts, memo: Memo | None = None
+) -> tuple[Snapshot, tuple[Problem, ...]]:
     """The snapshot of all objects, and what is wrong with how they refer to each other (sorted, no errors)."""
-    objects = tuple(resources)
-    mesh, settings_problems = facts.mesh, ()
+    objects, mesh, memo = tuple(resources), facts.mesh, memo or Memo()
     workloads = tuple(sorted((workload_of(pod) for pod in of_type(objects, Pod)), key=_workload_order))
-    entries = _entry_services(of_type(objects, ServiceEntry), facts, mesh)
-    services = _services(of_type(objects, Service), entries, facts, mesh)
+    entries = _entry_services(of_type(objects, ServiceEntry), facts, mesh, memo)
+    services = _services(of_type(objects, Service), entries, facts, mesh, memo)
     endpoints = _endpoints(objects, entries, workloads, facts)
     virtual_services, delegation_problems = bind_virtual_services(
-        of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to
+        of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to, memo
     )
     world = World(
         facts=facts,
         mesh=mesh,
         services=services,
         virtual_services=virtual_services,
-        gateways=bind_gateways(of_type(objects, Gateway)),
+        gateways=bind_gateways(of_type(objects, Gateway), memo),
         destination_rules=bind_destination_rules(
-            of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to
+            of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to, memo
         ),
         headless=_headless(services, endpoints),
     )
@@ -68,9 +70,10 @@ def build(resources: Iterable[AnyResource], facts: Facts) -> tuple[Snapshot, tup
         world=world,
         endpoints=endpoints,
         workloads={(workload.namespace, workload.name): workload for workload in workloads},
+        selecting=selecting_by_namespace(services),
         targets_by_address=targets_by_address(services, endpoints),
     )
-    problems = {*settings_problems, *delegation_problems, *broken_references(world, workloads)}
+    problems = {*delegation_problems, *broken_references(world, workloads)}
     return snapshot, tuple(sorted(problems, key=str))
 
 
@@ -78,17 +81,19 @@ def _workload_order(workload: Workload) -> tuple[str, str]:
     return workload.namespace, workload.name
 
 
-def _entry_services(resources: Iterable[Resource[ServiceEntry]], facts: Facts, mesh: MeshConfig) -> EntryServices:
+def _entry_services(
+    resources: Iterable[Resource[ServiceEntry]], facts: Facts, mesh: MeshConfig, memo: Memo
+) -> EntryServices:
+    default = mesh.default_service_export_to
     ordered = sorted(resources, key=lambda resource: resource.ref)
-    return tuple(
-        (resource, service_entry_services(resource, facts, mesh.default_service_export_to)) for resource in ordered
-    )
+    return tuple((one, memo.get(service_entry_services, one, facts.cluster_id, default)) for one in ordered)
 
 
 def _services(
-    kubernetes: Sequence[Resource[Service]], entries: EntryServices, facts: Facts, mesh: MeshConfig
+    kubernetes: Sequence[Resource[Service]], entries: EntryServices, facts: Facts, mesh: MeshConfig, memo: Memo
 ) -> tuple[MeshService, ...]:
-    found = [kubernetes_service(resource, facts, mesh.default_service_export_to) for resource in kubernetes]
+    default = mesh.default_service_export_to
+    found = [memo.get(kubernetes_service, one, facts.cluster_domain, default) for one in kubernetes]
     found.extend(service for _, services in entries for service in services)
     return with_aliases(sorted(found, key=service_order))
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from meshgate.api import DestinationRule, Labels, Origin, Ref, Resource, Subset, TrafficPolicy, is_subset
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.host import HostIndex, full_name
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.virtual_services import config_order
 from meshgate.mesh.visibility import EVERYWHERE, Export, is_visible, resolve_export
 
@@ -46,26 +47,26 @@ class BoundDestinationRule(Struct, frozen=True, kw_only=True, cache_hash=True):
 
 
 def bind_destination_rules(
-    resources: Iterable[Resource[DestinationRule]], facts: Facts, default_export: Export
+    resources: Iterable[Resource[DestinationRule]], facts: Facts, default_export: Export, memo: Memo
 ) -> tuple[BoundDestinationRule, ...]:
     """All rules in Istio's order, not merged yet."""
     ordered = sorted(resources, key=lambda one: config_order(one.meta.creation, one.meta.namespace, one.meta.name))
-    return tuple(
-        BoundDestinationRule(
-            ref=resource.ref,
-            host=full_name(resource.spec.host, resource.meta.namespace, facts.config_domain).lower(),
-            export=resolve_export(resource.spec.export_to, resource.meta.namespace, default_export),
-            policy=resource.spec.traffic_policy,
-            policy_origin=resource.origin("spec.trafficPolicy"),
-            subsets=tuple(
-                BoundSubset(subset=subset, origin=resource.origin(f"spec.subsets[{place}]"))
-                for place, subset in enumerate(resource.spec.subsets)
-            ),
-            workload_selector=(
-                None if resource.spec.workload_selector is None else resource.spec.workload_selector.match_labels
-            ),
-        )
-        for resource in ordered
+    return tuple(memo.get(_bind, resource, facts.config_domain, default_export) for resource in ordered)
+
+
+def _bind(resource: Resource[DestinationRule], domain: str, default_export: Export) -> BoundDestinationRule:
+    spec, namespace = resource.spec, resource.meta.namespace
+    return BoundDestinationRule(
+        ref=resource.ref,
+        host=full_name(spec.host, namespace, domain).lower(),
+        export=resolve_export(spec.export_to, namespace, default_export),
+        policy=spec.traffic_policy,
+        policy_origin=resource.origin("spec.trafficPolicy"),
+        subsets=tuple(
+            BoundSubset(subset=subset, origin=resource.origin(f"spec.subsets[{place}]"))
+            for place, subset in enumerate(spec.subsets)
+        ),
+        workload_selector=None if spec.workload_selector is None else spec.workload_selector.match_labels,
     )
 
 
@@ -86,9 +87,22 @@ class DestinationRuleIndex:
                 _merge_into(exported[rule.namespace], rule)
             elif rule.namespace == root_namespace:
                 _merge_into(root_only, rule)
+        self._local_hosts = {namespace: frozenset(found) for namespace, found in local.items()}
+        self._local_hosts[root_namespace] = frozenset(root_only)
+        self._limited_hosts = frozenset(
+            rule.host
+            for found in exported.values()
+            for rules in found.values()
+            for rule in rules
+            if rule.export != EVERYWHERE
+        )
         self._local = {namespace: _index(found) for namespace, found in local.items()}
         self._exported = {namespace: _index(found) for namespace, found in exported.items()}
         self._root_only = _index(root_only)
+
+    def special_hosts(self, client_namespace: str) -> frozenset[str]:
+        """Hosts and wildcards for which a namespace may find another rule than one that has none of its own."""
+        return self._local_hosts.get(client_namespace, frozenset()) | self._limited_hosts
 
     def find(
         self, host: str, service_namespace: str, client_namespace: str, client_labels: Labels

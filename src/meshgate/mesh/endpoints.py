@@ -99,7 +99,7 @@ class EndpointCollector:
                 continue
             for port in service.ports:
                 for place, entry in enumerate(resource.spec.endpoints):
-                    endpoint = entry_endpoint(entry, port, listed_workload(resource, place, self._facts))
+                    endpoint = entry_endpoint(entry, port, listed_workload(resource, place, self._facts.cluster_id))
                     self._put(service.hostname, service.namespace, port, endpoint)
                 if resource.spec.workload_selector is not None:
                     self._add_selected(service, port)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from meshgate.api import Gateway, Labels, Origin, Ref, Resource, Server
 from meshgate.mesh.host import intersection
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.virtual_services import config_order
 
 GATEWAY_SERVICE_ANNOTATION = "internal.istio.io/gateway-service"
@@ -60,10 +61,10 @@ def split_host(host: str, namespace: str) -> tuple[str, str]:
     return (namespace if owner == "." else owner), rest.lower()
 
 
-def bind_gateways(resources: Iterable[Resource[Gateway]]) -> tuple[BoundGateway, ...]:
+def bind_gateways(resources: Iterable[Resource[Gateway]], memo: Memo) -> tuple[BoundGateway, ...]:
     """All Gateways in Istio's order."""
     ordered = sorted(resources, key=lambda one: config_order(one.meta.creation, one.meta.namespace, one.meta.name))
-    return tuple(_bind(resource) for resource in ordered)
+    return tuple(memo.get(_bind, resource) for resource in ordered)
 
 
 def _bind(resource: Resource[Gateway]) -> BoundGateway:

@@ -122,6 +122,8 @@ class HostIndex(Generic[T]):
         """The value of the host, else of the longest wildcard that covers it."""
         if not is_wildcard(host) and host in self._exact:
             return self._exact[host]
+        if not self._wildcards:
+            return None
         best = next((name for name in _covering(host) if name in self._wildcards), None)
         for loose in self._loose:
             if is_within(host, loose) and (best is None or len(loose) > len(best)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from meshgate.api import Origin, Resource, Service, ServicePort, ServiceType, TransportProtocol
-from meshgate.mesh.facts import Facts
 from meshgate.mesh.protocol import Protocol, service_port_protocol
 from meshgate.mesh.service import SERVICE_LABELS, MeshService, Port, Resolving
 from meshgate.mesh.visibility import Export, resolve_export
@@ -16,12 +15,12 @@ def service_hostname(name: str, namespace: str, domain: str) -> str:
     return f"{name}.{namespace}.svc.{domain}"
 
 
-def kubernetes_service(resource: Resource[Service], facts: Facts, default_export: Export) -> MeshService:
+def kubernetes_service(resource: Resource[Service], domain: str, default_export: Export) -> MeshService:
     """The mesh's view of a Service. An `ExternalName` Service becomes an alias, or nothing but a name if outside."""
     meta, spec = resource.meta, resource.spec
     is_alias = spec.type is ServiceType.EXTERNAL_NAME and spec.external_name != ""
     return MeshService(
-        hostname=service_hostname(meta.name, meta.namespace, facts.cluster_domain),
+        hostname=service_hostname(meta.name, meta.namespace, domain),
         namespace=meta.namespace,
         name=meta.name,
         ports=() if is_alias else tuple(_port(port) for port in spec.ports),

@@ -146,11 +146,11 @@ def _check(
 ) -> Iterator[Problem]:
     """A destination's host, port and subset."""
     host = full_name(destination.host, namespace, known.domain).lower()
-    service = known.services.get(host) or known.wildcard_services.most_specific(host)
+    service = known.services.get(host)
     if service is not None and service.resolving is Resolving.ALIAS:
         service = known.services.get(service.alias_of)
     if service is None:
-        yield missing_reference(at(origin, "host"), f'no service "{host}"', known.nearest_service.hint(host))
+        yield missing_reference(at(origin, "host"), f'no service "{host}"', _hint_for_destination(host, known))
         return
     yield from _port_problems(destination, origin, service, caller)
     names = known.subsets.most_specific(host) or set()
@@ -158,6 +158,13 @@ def _check(
         text = f'no DestinationRule gives host "{host}" a subset "{destination.subset}"'
         hint = f"subsets: {', '.join(sorted(names))}" if names else ""
         yield missing_reference(at(origin, "subset"), text, hint)
+
+
+def _hint_for_destination(host: str, known: _Known) -> str:
+    wildcard = known.wildcard_services.most_specific(host)
+    if wildcard is not None:
+        return f'service "{wildcard.hostname}" is no destination for it: give it a ServiceEntry of its own'
+    return known.nearest_service.hint(host)
 
 
 def _port_problems(

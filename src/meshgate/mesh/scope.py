@@ -1,6 +1,8 @@
-"""What the proxies of one namespace see: `exportTo` applied, host names made unique, rules indexed.
+"""What the proxies of a namespace see: `exportTo` applied, host names made unique, rules found.
 
-Sidecar resources will narrow a scope; without them it is everything that is exported to the namespace.
+Two steps, because most namespaces see the same: a `View` is a value, equal for namespaces that see the same, so that it
+is the key of what they share; a `Scope` is a view with its indexes. Sidecar resources will narrow a view; without them
+it is everything that is exported to the namespace.
 """
 
 from __future__ import annotations
@@ -9,49 +11,128 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.api import Labels
 from meshgate.mesh.destination_rules import BoundDestinationRule, DestinationRuleIndex
-from meshgate.mesh.host import HostIndex, is_wildcard
+from meshgate.mesh.host import HostIndex, is_wildcard, is_within
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.service import MeshService
 from meshgate.mesh.snapshot import World
 from meshgate.mesh.virtual_services import MESH, BoundVirtualService
 
 
-class Scope:
-    """What the proxies of a namespace see. Read only after it is made."""
+class View(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """What a namespace sees."""
 
-    def __init__(self, world: World, namespace: str, rules: DestinationRuleIndex) -> None:
-        self.namespace = namespace
-        self.services = tuple(service for service in world.services if service.is_visible_in(namespace))
-        """All that are visible, in Istio's order; a host name may be there more than once."""
-        self.by_host = merged_by_host(self.services)
+    services: tuple[MeshService, ...] = ()
+    """In Istio's order; a host name may be there more than once."""
+    virtual_services: tuple[BoundVirtualService, ...] = ()
+    """In the order in which they count: those that only this namespace sees, those exported to it by name, others."""
+    rules: tuple[tuple[str, BoundDestinationRule], ...] = ()
+    """By host, sorted: the DestinationRule that counts for it. Hosts are those of services, and those sent to."""
+
+
+HostOwners = tuple[tuple[str, str], ...]
+"""Hosts, with the namespace of the service (empty for hosts that are none)."""
+
+RulesByHost = tuple[tuple[str, BoundDestinationRule], ...]
+
+
+def view_of(memo: Memo, world: World, namespace: str, labels: Labels) -> View:
+    """What clients of a namespace with these labels see."""
+    services = memo.get(_visible_services, world.services, namespace)
+    virtual_services = memo.get(_visible_virtual_services, world.virtual_services, namespace)
+    hosts = memo.nest(_host_owners, services, virtual_services)
+    common = memo.nest(_common_rules, hosts, world.destination_rules, world.mesh.root_namespace)
+    index = memo.get(DestinationRuleIndex, world.destination_rules, world.mesh.root_namespace)
+    special = _covered(index.special_hosts(namespace), hosts)
+    if not special:
+        return View(services=services, virtual_services=virtual_services, rules=common)
+    rules = dict(common)
+    for host, owner in special:
+        rule = index.find(host, owner, namespace, labels)
+        if rule is not None:
+            rules[host] = rule
+        else:
+            rules.pop(host, None)
+    return View(services=services, virtual_services=virtual_services, rules=tuple(sorted(rules.items(), key=_host)))
+
+
+def _host(pair: tuple[str, BoundDestinationRule]) -> str:
+    return pair[0]
+
+
+def _host_owners(
+    memo: Memo, services: tuple[MeshService, ...], virtual_services: tuple[BoundVirtualService, ...]
+) -> HostOwners:
+    owners = {host: service.namespace for host, service in memo.get(merged_by_host, services).items()}
+    for virtual_service in virtual_services:
+        for host in virtual_service.destinations:
+            owners.setdefault(host, "")
+    return tuple(sorted(owners.items()))
+
+
+def _common_rules(
+    memo: Memo, hosts: HostOwners, rules: tuple[BoundDestinationRule, ...], root_namespace: str
+) -> RulesByHost:
+    """What a namespace finds that has no rules of its own: most have none, or few."""
+    index = memo.get(DestinationRuleIndex, rules, root_namespace)
+    found = ((host, index.find(host, owner, "", ())) for host, owner in hosts)
+    return tuple((host, rule) for host, rule in found if rule is not None)
+
+
+def _covered(special: frozenset[str], hosts: HostOwners) -> HostOwners:
+    """The hosts that are among the special ones, or within a wildcard of them."""
+    if not special:
+        return ()
+    wildcards = [host for host in special if is_wildcard(host)]
+    return tuple(
+        (host, owner)
+        for host, owner in hosts
+        if host in special or any(is_within(host, wildcard) for wildcard in wildcards)
+    )
+
+
+def _visible_services(services: tuple[MeshService, ...], namespace: str) -> tuple[MeshService, ...]:
+    found = tuple(service for service in services if service.is_visible_in(namespace))
+    return services if len(found) == len(services) else found
+
+
+def _visible_virtual_services(
+    virtual_services: tuple[BoundVirtualService, ...], namespace: str
+) -> tuple[BoundVirtualService, ...]:
+    found = [one for one in virtual_services if one.is_visible_in(namespace)]
+    return tuple(sorted(found, key=_publicity))
+
+
+def _publicity(virtual_service: BoundVirtualService) -> int:
+    if virtual_service.export == (virtual_service.namespace,):
+        return 0
+    return 2 if "*" in virtual_service.export else 1
+
+
+class Scope:
+    """A view with its indexes. Read only after it is made."""
+
+    def __init__(self, view: View) -> None:
+        self.services = view.services
+        self.by_host = merged_by_host(view.services)
         """One service for each host name."""
         self.by_port = _by_port(self.by_host)
         """By port number: the services that have the port, by host name."""
-        self._rules = rules
-        self._by_gateway = _by_gateway(world.virtual_services, namespace)
+        self._by_gateway = _by_gateway(view.virtual_services)
+        self._rules = dict(view.rules)
         self.wildcard_winner = _wildcard_winners(self.virtual_services_of(MESH), self.by_host)
-        """For each service's host the VirtualService with a wildcard host that counts for it."""
-        self.label_keys = _label_keys(world)
-        """The labels of a client on which anything depends."""
+        """For each service's host the VirtualService that counts for it, if a wildcard host is in play at all."""
 
     def virtual_services_of(self, gateway: str) -> tuple[BoundVirtualService, ...]:
         """The VirtualServices for a gateway (`namespace/name` or `mesh`), in the order in which they count."""
         return self._by_gateway.get(gateway, ())
 
-    def rule_for(self, service: MeshService, labels: Labels) -> BoundDestinationRule | None:
-        """The DestinationRule that counts for a client's traffic to a service."""
-        return self._rules.find(service.hostname, service.namespace, self.namespace, labels)
-
-    def rule_for_host(self, host: str, labels: Labels) -> BoundDestinationRule | None:
-        """The same for a host, whether it is a known service or not."""
-        service = self.by_host.get(host)
-        return self._rules.find(host, service.namespace if service else "", self.namespace, labels)
-
-    def relevant(self, labels: Labels) -> Labels:
-        """Those of a client's labels on which anything depends."""
-        return tuple(pair for pair in labels if pair[0] in self.label_keys)
+    def rule_for_host(self, host: str) -> BoundDestinationRule | None:
+        """The DestinationRule that counts for traffic to a host."""
+        return self._rules.get(host)
 
 
 def merged_by_host(services: Iterable[MeshService]) -> dict[str, MeshService]:
@@ -67,14 +148,6 @@ def merged_by_host(services: Iterable[MeshService]) -> dict[str, MeshService]:
         elif _can_join(existing, service):
             found[service.hostname] = _joined(existing, service)
     return found
-
-
-def _by_port(services: Mapping[str, MeshService]) -> dict[int, dict[str, MeshService]]:
-    found: dict[int, dict[str, MeshService]] = defaultdict(dict)
-    for host, service in services.items():
-        for port in service.ports:
-            found[port.number][host] = service
-    return dict(found)
 
 
 def _can_join(one: MeshService, other: MeshService) -> bool:
@@ -96,24 +169,20 @@ def _joined(one: MeshService, other: MeshService) -> MeshService:
     )
 
 
-def _by_gateway(
-    virtual_services: Iterable[BoundVirtualService], namespace: str
-) -> dict[str, tuple[BoundVirtualService, ...]]:
-    """By gateway: those that only this namespace sees, those exported to it by name, then the public ones."""
-    found: dict[str, list[tuple[int, BoundVirtualService]]] = defaultdict(list)
+def _by_port(services: Mapping[str, MeshService]) -> dict[int, dict[str, MeshService]]:
+    found: dict[int, dict[str, MeshService]] = defaultdict(dict)
+    for host, service in services.items():
+        for port in service.ports:
+            found[port.number][host] = service
+    return dict(found)
+
+
+def _by_gateway(virtual_services: Iterable[BoundVirtualService]) -> dict[str, tuple[BoundVirtualService, ...]]:
+    found: dict[str, list[BoundVirtualService]] = defaultdict(list)
     for virtual_service in virtual_services:
-        if virtual_service.is_visible_in(namespace):
-            for gateway in dict.fromkeys(virtual_service.gateways):
-                found[gateway].append((_publicity(virtual_service), virtual_service))
-    return {
-        gateway: tuple(one for _, one in sorted(ranked, key=lambda pair: pair[0])) for gateway, ranked in found.items()
-    }
-
-
-def _publicity(virtual_service: BoundVirtualService) -> int:
-    if virtual_service.export == (virtual_service.namespace,):
-        return 0
-    return 2 if "*" in virtual_service.export else 1
+        for gateway in dict.fromkeys(virtual_service.gateways):
+            found[gateway].append(virtual_service)
+    return {gateway: tuple(bound) for gateway, bound in found.items()}
 
 
 def _wildcard_winners(
@@ -132,18 +201,30 @@ def _wildcard_winners(
     return {host: winner for host, winner in winners if winner is not None}
 
 
-def _label_keys(world: World) -> frozenset[str]:
-    return frozenset(key for labels in _client_selectors(world) for key, _ in labels)
+class ClientSelectors(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """On what of a client anything depends at all: proxies that differ in nothing else are planned alike."""
+
+    label_keys: frozenset[str]
+    namespaces: frozenset[str]
+    """Those that some match names as its source."""
 
 
-def _client_selectors(world: World) -> Iterator[Labels]:
-    for virtual_service in world.virtual_services:
-        for http in virtual_service.http:
-            yield from (match.source_labels for match in http.route.match)
-        for tcp in virtual_service.tcp:
-            yield from (match.source_labels for match in tcp.route.match)
-        for tls in virtual_service.tls:
-            yield from (match.source_labels for match in tls.route.match)
-    for rule in world.destination_rules:
-        if rule.workload_selector:
-            yield rule.workload_selector
+def client_selectors(
+    virtual_services: tuple[BoundVirtualService, ...], rules: tuple[BoundDestinationRule, ...]
+) -> ClientSelectors:
+    """What the matches of VirtualServices and the selectors of DestinationRules look at."""
+    sources = [source for virtual_service in virtual_services for source in _sources(virtual_service)]
+    selected = [labels for labels, _ in sources] + [rule.workload_selector or () for rule in rules]
+    return ClientSelectors(
+        label_keys=frozenset(key for labels in selected for key, _ in labels),
+        namespaces=frozenset(namespace for _, namespace in sources if namespace),
+    )
+
+
+def _sources(virtual_service: BoundVirtualService) -> Iterator[tuple[Labels, str]]:
+    for http in virtual_service.http:
+        yield from ((match.source_labels, match.source_namespace) for match in http.route.match)
+    for tcp in virtual_service.tcp:
+        yield from ((match.source_labels, match.source_namespace) for match in tcp.route.match)
+    for tls in virtual_service.tls:
+        yield from ((match.source_labels, match.source_namespace) for match in tls.route.match)

@@ -14,7 +14,6 @@ from meshgate.api import (
     WorkloadEntry,
     find,
 )
-from meshgate.mesh.facts import Facts
 from meshgate.mesh.host import is_address, is_wildcard
 from meshgate.mesh.protocol import parse_protocol
 from meshgate.mesh.service import SERVICE_LABELS, FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
@@ -32,7 +31,7 @@ RESOLVED_BY_NAME = frozenset({Resolving.DNS, Resolving.DNS_ROUND_ROBIN})
 
 
 def service_entry_services(
-    resource: Resource[ServiceEntry], facts: Facts, default_export: Export
+    resource: Resource[ServiceEntry], cluster_id: str, default_export: Export
 ) -> tuple[MeshService, ...]:
     """The mesh's view of a ServiceEntry: a service for each host."""
     meta, spec = resource.meta, resource.spec
@@ -52,7 +51,7 @@ def service_entry_services(
             creation=meta.creation,
             labels=tuple(pair for pair in meta.labels if pair[0] in SERVICE_LABELS),
             selector=spec.workload_selector.labels if spec.workload_selector else (),
-            fixed=_fixed_endpoints(resource, host, facts) if resolving in RESOLVED_BY_NAME else (),
+            fixed=_fixed_endpoints(resource, host, cluster_id) if resolving in RESOLVED_BY_NAME else (),
         )
         for place, host in enumerate(spec.hosts)
     )
@@ -110,22 +109,24 @@ def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str) -> MeshEndpo
     )
 
 
-def listed_workload(resource: Resource[ServiceEntry], place: int, facts: Facts) -> str:
+def listed_workload(resource: Resource[ServiceEntry], place: int, cluster_id: str) -> str:
     """How metadata names the workload behind an endpoint that is listed: by the object and its place."""
-    return _identifier(resource, f"{resource.meta.name}-{place}", resource.spec.endpoints[place].labels, facts)
+    return _identifier(resource, f"{resource.meta.name}-{place}", resource.spec.endpoints[place].labels, cluster_id)
 
 
-def _identifier(resource: Resource[ServiceEntry], name: str, labels: Labels, facts: Facts) -> str:
+def _identifier(resource: Resource[ServiceEntry], name: str, labels: Labels, cluster_id: str) -> str:
     canonical = find(labels, "service.istio.io/canonical-name") or find(labels, "app") or name
     revision = find(labels, "service.istio.io/canonical-revision") or find(labels, "version") or ""
-    return f"{name};{resource.meta.namespace};{canonical};{revision};{facts.cluster_id}"
+    return f"{name};{resource.meta.namespace};{canonical};{revision};{cluster_id}"
 
 
-def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, facts: Facts) -> tuple[FixedEndpoint, ...]:
+def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, cluster_id: str) -> tuple[FixedEndpoint, ...]:
     """The names to resolve: those of the endpoints, else the host itself; nothing for a wildcard without endpoints."""
-    entries = [(entry, listed_workload(resource, place, facts)) for place, entry in enumerate(resource.spec.endpoints)]
+    entries = [
+        (entry, listed_workload(resource, place, cluster_id)) for place, entry in enumerate(resource.spec.endpoints)
+    ]
     if not entries and not is_wildcard(host) and resource.spec.workload_selector is None:
-        entries = [(WorkloadEntry(address=host), _identifier(resource, resource.meta.name, (), facts))]
+        entries = [(WorkloadEntry(address=host), _identifier(resource, resource.meta.name, (), cluster_id))]
     return tuple(
         FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, workload))
         for port in (_port(given) for given in resource.spec.ports)

@@ -56,6 +56,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     endpoints: EndpointTable
     workloads: Mapping[tuple[str, str], Workload]
     """By namespace and name."""
+    selecting: Mapping[str, tuple[MeshService, ...]]
+    """By namespace: the services that select workloads by label."""
     targets_by_address: Mapping[str, tuple[ServiceTarget, ...]]
     """What an address serves according to endpoints that are listed (not selected) somewhere."""
 

@@ -40,7 +40,7 @@ def service_targets(
 ) -> tuple[ServiceTarget, ...]:
     """What a workload serves, oldest service first, then by host name (istio:Proxy#SetServiceTargets)."""
     workload = snapshot.workloads.get((namespace, name))
-    found = dict.fromkeys(_selecting(snapshot.world.services, namespace, labels, workload))
+    found = dict.fromkeys(_selected(snapshot.selecting.get(namespace, ()), labels, workload))
     selecting = {target.service for target in found}
     for address in addresses:
         for target in snapshot.targets_by_address.get(address, ()):
@@ -51,12 +51,17 @@ def service_targets(
     )
 
 
-def _selecting(
-    services: Iterable[MeshService], namespace: str, labels: Labels, workload: Workload | None
-) -> Iterator[ServiceTarget]:
+def selecting_by_namespace(services: Iterable[MeshService]) -> dict[str, tuple[MeshService, ...]]:
+    """The services that select workloads by label, by the namespace in which they do."""
+    found: dict[str, list[MeshService]] = defaultdict(list)
     for service in services:
-        if service.namespace != namespace or not service.selector or service.resolving not in _SERVED:
-            continue
+        if service.selector and service.resolving in _SERVED:
+            found[service.namespace].append(service)
+    return {namespace: tuple(selecting) for namespace, selecting in found.items()}
+
+
+def _selected(services: Iterable[MeshService], labels: Labels, workload: Workload | None) -> Iterator[ServiceTarget]:
+    for service in services:
         if not is_subset(service.selector, labels):
             continue
         for port in service.ports:

@@ -6,14 +6,15 @@ delegation these are not those of the VirtualService whose hosts it serves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from meshgate.api import HTTPRoute, Origin, Problem, Ref, Resource, TCPRoute, TLSRoute, VirtualService
+from meshgate.api import Destination, HTTPRoute, Origin, Problem, Ref, Resource, TCPRoute, TLSRoute, VirtualService
 from meshgate.mesh.delegation import merge_routes
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.host import full_name
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.nearest import Nearest
 from meshgate.mesh.problems import missing_reference
 from meshgate.mesh.visibility import Export, is_visible, resolve_export
@@ -57,6 +58,8 @@ class BoundVirtualService(Struct, frozen=True, kw_only=True, cache_hash=True):
     http: tuple[HttpRule, ...] = ()
     tls: tuple[TlsRule, ...] = ()
     tcp: tuple[TcpRule, ...] = ()
+    destinations: tuple[str, ...] = ()
+    """In full: the hosts that the rules send to, copies included."""
     semantics: str = ""
     """`internal.istio.io/route-semantics`: `gateway` or `ingress` for what other APIs were turned into."""
 
@@ -94,7 +97,7 @@ def config_order(creation: str, namespace: str, name: str) -> tuple[str, str]:
 
 
 def bind_virtual_services(
-    resources: Sequence[Resource[VirtualService]], facts: Facts, default_export: Export
+    resources: Sequence[Resource[VirtualService]], facts: Facts, default_export: Export, memo: Memo
 ) -> tuple[tuple[BoundVirtualService, ...], tuple[Problem, ...]]:
     """All VirtualServices with hosts, in Istio's order; IST0101 where a delegate is missing or not visible."""
     ordered = sorted(resources, key=lambda one: config_order(one.meta.creation, one.meta.namespace, one.meta.name))
@@ -104,18 +107,18 @@ def bind_virtual_services(
     for resource in ordered:
         if resource.spec.hosts:
             rules = _http_rules(resource, delegates, default_export, problems)
-            bound.append(_bind(resource, rules, facts, default_export))
+            bound.append(memo.get(_bind, resource, rules, facts.config_domain, default_export))
     return tuple(bound), tuple(problems)
 
 
 def _bind(
-    resource: Resource[VirtualService], http: tuple[HttpRule, ...], facts: Facts, default_export: Export
+    resource: Resource[VirtualService], http: tuple[HttpRule, ...], domain: str, default_export: Export
 ) -> BoundVirtualService:
     spec, namespace = resource.spec, resource.meta.namespace
     return BoundVirtualService(
         ref=resource.ref,
         creation=resource.meta.creation,
-        hosts=tuple(dict.fromkeys(full_name(host, namespace, facts.config_domain).lower() for host in spec.hosts)),
+        hosts=tuple(dict.fromkeys(full_name(host, namespace, domain).lower() for host in spec.hosts)),
         gateways=tuple(gateway_name(name, namespace) for name in spec.gateways) or (MESH,),
         export=resolve_export(spec.export_to, namespace, default_export),
         http=http,
@@ -125,8 +128,25 @@ def _bind(
         tcp=tuple(
             TcpRule(route=rule, origin=resource.origin(f"spec.tcp[{place}]")) for place, rule in enumerate(spec.tcp)
         ),
+        destinations=_destinations(resource, http, domain),
         semantics=resource.meta.annotation("internal.istio.io/route-semantics"),
     )
+
+
+def _destinations(resource: Resource[VirtualService], http: tuple[HttpRule, ...], domain: str) -> tuple[str, ...]:
+    namespace = resource.meta.namespace
+    given = [(destination, rule.namespace) for rule in http for destination in http_destinations(rule.route)]
+    given += [(one.destination, namespace) for rule in resource.spec.tcp for one in rule.route if one.destination]
+    given += [(one.destination, namespace) for rule in resource.spec.tls for one in rule.route if one.destination]
+    return tuple(dict.fromkeys(full_name(one.host, owner, domain).lower() for one, owner in given))
+
+
+def http_destinations(route: HTTPRoute) -> Iterator[Destination]:
+    """Where an HTTP rule sends requests and copies of them."""
+    yield from (one.destination for one in route.route if one.destination is not None)
+    yield from (one.destination for one in route.mirrors if one.destination is not None)
+    if route.mirror is not None:
+        yield route.mirror
 
 
 def _http_rules(

@@ -3,10 +3,10 @@
 Reads a `mesh.Snapshot` and a `Proxy`, gives a `Plan` and Problems; may import mesh and api. Pure.
 """
 
+from meshgate.mesh import Memo
 from meshgate.plan import names
 from meshgate.plan.compose import Plan, plan
 from meshgate.plan.endpoints import load_assignments
-from meshgate.plan.memo import Memo
 from meshgate.plan.proxy import Proxy
 
 __all__ = ["Memo", "Plan", "Proxy", "load_assignments", "names", "plan"]

@@ -6,21 +6,26 @@ memo, parts whose inputs did not change are the same objects as before.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from operator import attrgetter
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from meshgate.api import OutboundMode, Problem
+from meshgate.api import MeshConfig, OutboundMode, Problem
 from meshgate.mesh import (
-    BoundDestinationRule,
-    DestinationRuleIndex,
+    HeadlessAddresses,
+    Memo,
     Scope,
     ServiceTarget,
     Snapshot,
+    View,
     World,
+    client_selectors,
     service_targets,
+    view_of,
 )
 from meshgate.plan import fixed_clusters, names
 from meshgate.plan.client import Client, client_of
@@ -29,16 +34,23 @@ from meshgate.plan.gateway_routes import GatewayRoutes
 from meshgate.plan.gateway_servers import PortServers, merged_servers
 from meshgate.plan.inbound_chains import virtual_inbound
 from meshgate.plan.inbound_clusters import inbound_clusters
-from meshgate.plan.memo import Memo
 from meshgate.plan.outbound_clusters import Made, service_clusters
-from meshgate.plan.outbound_settings import outbound_settings
+from meshgate.plan.outbound_settings import OutboundSettings, outbound_settings
 from meshgate.plan.proxy import Proxy
 from meshgate.plan.sidecar_listeners import OutboundListeners
-from meshgate.plan.sidecar_routes import SidecarRoutes
+from meshgate.plan.sidecar_routes import NeededRoutes, route_configuration
 from meshgate.plan.values import ClusterPlan, ListenerPlan, RouteConfigurationPlan
 from meshgate.plan.virtual_outbound import virtual_outbound
 
-Named = TypeVar("Named", ListenerPlan, RouteConfigurationPlan, ClusterPlan)
+
+class HasName(Protocol):
+    """Listeners, route configurations, clusters."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=HasName)
 
 
 class Plan(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -63,64 +75,78 @@ def plan(snapshot: Snapshot, proxy: Proxy, memo: Memo | None = None) -> Planned:
     return memo.nest(_sidecar if proxy.role == "sidecar" else _router, world, proxy, targets)
 
 
-def _scope(memo: Memo, world: World, namespace: str) -> Scope:
-    rules = memo.get(_rule_index, world.destination_rules, world.mesh.root_namespace)
-    return Scope(world, namespace, rules)
-
-
-def _rule_index(rules: tuple[BoundDestinationRule, ...], root_namespace: str) -> DestinationRuleIndex:
-    return DestinationRuleIndex(rules, root_namespace)
+def _client_and_view(memo: Memo, world: World, proxy: Proxy) -> tuple[Client, View]:
+    """What of the proxy, and of what its namespace sees, its outbound part depends on."""
+    selectors = memo.get(client_selectors, world.virtual_services, world.destination_rules)
+    client = client_of(proxy, selectors, world.headless)
+    return client, memo.nest(view_of, world, proxy.namespace, client.labels)
 
 
 def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget, ...]) -> Planned:
-    scope = memo.nest(_scope, world, proxy.namespace)
-    client = client_of(proxy, scope, world.headless)
-    outbound, problems = memo.nest(_outbound, world, client)
+    client, view = _client_and_view(memo, world, proxy)
+    settings = outbound_settings(world)
+    outbound = memo.nest(_outbound, view, client, settings, world.headless)
     wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
     inbound = memo.get(virtual_inbound, world.mesh, world.facts, wildcard, targets)
     return Plan(
-        listeners=_by_name((*outbound.listeners, inbound)),
-        route_configurations=outbound.route_configurations,
-        clusters=_by_name((*outbound.clusters, *memo.get(inbound_clusters, world.mesh, targets))),
-    ), problems
+        listeners=_with(outbound.listeners, (inbound,)),
+        route_configurations=memo.nest(_routes, outbound.routes, view, client, settings, proxy.namespace),
+        clusters=_with(outbound.clusters, memo.get(inbound_clusters, world.mesh, targets)),
+    ), outbound.problems
 
 
-def _outbound(memo: Memo, world: World, client: Client) -> Planned:
-    """All of a sidecar's plan that does not depend on what it serves."""
-    scope = memo.nest(_scope, world, client.namespace)
-    settings = outbound_settings(world)
-    layout = OutboundListeners(scope, client, settings, world.headless)
+class Outbound(Struct, frozen=True, kw_only=True):
+    """A sidecar's part for what goes out, but for the routes, in which the namespace's short names are."""
+
+    listeners: tuple[ListenerPlan, ...]
+    clusters: tuple[ClusterPlan, ...]
+    routes: tuple[NeededRoutes, ...]
+    problems: tuple[Problem, ...]
+
+
+def _outbound(
+    memo: Memo, view: View, client: Client, settings: OutboundSettings, headless: tuple[HeadlessAddresses, ...]
+) -> Outbound:
+    """What all sidecars share that see the same."""
+    scope = memo.get(Scope, view)
+    layout = OutboundListeners(scope, client, settings, headless, memo)
     layout.lay_out()
-    routes = SidecarRoutes(scope, client, settings, memo)
-    configurations = {}
-    for entry in layout.entries.values():
-        if entry.shares_routes:
-            configurations[str(entry.port)] = routes.of_port(entry.port)
-        for name, service in entry.sniffed.items():
-            configurations[name] = routes.of_service(service, entry.port)
-    clusters, problems = _service_clusters(memo, world, scope, client)
+    clusters, problems = _service_clusters(memo, scope, client, settings.mesh)
     fixed = [
-        memo.get(fixed_clusters.black_hole, world.mesh),
-        memo.get(fixed_clusters.passthrough, world.mesh),
-        memo.get(fixed_clusters.inbound_passthrough, world.mesh),
+        memo.get(fixed_clusters.black_hole, settings.mesh),
+        memo.get(fixed_clusters.passthrough, settings.mesh),
+        memo.get(fixed_clusters.inbound_passthrough, settings.mesh),
     ]
-    if world.mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
-        fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, world.mesh, client))
-    return Plan(
-        listeners=_by_name((*layout.listeners(), virtual_outbound(client, settings))),
-        route_configurations=_by_name(configurations.values()),
+    if settings.mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
+        fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, settings.mesh, client))
+    return Outbound(
+        listeners=_by_name((*layout.listeners(), memo.get(virtual_outbound, client, settings))),
         clusters=_by_name((*fixed, *clusters)),
-    ), (*layout.problems, *problems)
+        routes=tuple(layout.needed_routes()),
+        problems=(*layout.problems, *problems),
+    )
+
+
+def _routes(
+    memo: Memo,
+    needed: tuple[NeededRoutes, ...],
+    view: View,
+    client: Client,
+    settings: OutboundSettings,
+    namespace: str,
+) -> tuple[RouteConfigurationPlan, ...]:
+    """The route configurations that the listeners ask for, for clients of a namespace."""
+    return _by_name(memo.nest(route_configuration, one, view, client, settings, namespace) for one in needed)
 
 
 def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget, ...]) -> Planned:
-    scope = memo.nest(_scope, world, proxy.namespace)
-    client = client_of(proxy, scope, ())
+    client, view = _client_and_view(memo, world, proxy)
+    scope, settings = memo.get(Scope, view), outbound_settings(world)
     ports, problems = memo.get(merged_servers, world.gateways, proxy.labels, targets)
-    listeners = tuple(_gateway_listeners(world, scope, client, ports, proxy.edge_socket))
+    listeners = tuple(_gateway_listeners(ports, scope, client, settings, proxy.edge_socket))
     problems += unruled_servers(ports, {one.name for one in listeners}, client)
-    routes = GatewayRoutes(scope, client, outbound_settings(world), memo)
-    clusters, cluster_problems = memo.nest(_router_clusters, world, client)
+    routes = GatewayRoutes(scope, client, settings, memo)
+    clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh)
     return Plan(
         listeners=_by_name(listeners),
         route_configurations=_by_name(routes.of_port(one) for one in ports if one.is_http),
@@ -129,11 +155,11 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
 
 
 def _gateway_listeners(
-    world: World, scope: Scope, client: Client, ports: Iterable[PortServers], edge_socket: str | None
+    ports: Iterable[PortServers], scope: Scope, client: Client, settings: OutboundSettings, edge_socket: str | None
 ) -> Iterator[ListenerPlan]:
     """Ports that listen; those on all addresses are doubled for the edge."""
     for port_servers in ports:
-        listener = gateway_listener(port_servers, scope, client, outbound_settings(world))
+        listener = gateway_listener(port_servers, scope, client, settings)
         if listener is None:
             continue
         yield listener
@@ -141,21 +167,20 @@ def _gateway_listeners(
             yield edge_listener(listener, port_servers.port, edge_socket)
 
 
-def _router_clusters(memo: Memo, world: World, client: Client) -> tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]:
-    scope = memo.nest(_scope, world, client.namespace)
-    clusters, problems = _service_clusters(memo, world, scope, client)
-    return _by_name((memo.get(fixed_clusters.black_hole, world.mesh), *clusters)), problems
+def _router_clusters(memo: Memo, view: View, client: Client, mesh: MeshConfig) -> Made:
+    clusters, problems = _service_clusters(memo, memo.get(Scope, view), client, mesh)
+    return _by_name((memo.get(fixed_clusters.black_hole, mesh), *clusters)), problems
 
 
-def _service_clusters(memo: Memo, world: World, scope: Scope, client: Client) -> Made:
+def _service_clusters(memo: Memo, scope: Scope, client: Client, mesh: MeshConfig) -> Made:
     """The clusters of all services that a client sees."""
-    sharing = msgspec.structs.replace(client, namespace="", labels=(), own_address="")
+    sharing = msgspec.structs.replace(client, source_namespace="", labels=(), own_address="")
     clusters: list[ClusterPlan] = []
     problems: list[Problem] = []
     for service in scope.by_host.values():
-        rule = scope.rule_for(service, client.labels)
+        rule = scope.rule_for_host(service.hostname)
         for port in service.ports:
-            made, found = memo.get(service_clusters, service, port, rule, sharing, world.mesh)
+            made, found = memo.get(service_clusters, service, port, rule, sharing, mesh)
             clusters += made
             problems += found
     return tuple(clusters), tuple(dict.fromkeys(problems))
@@ -167,3 +192,11 @@ def _by_name(values: Iterable[Named]) -> tuple[Named, ...]:
     for value in values:
         found.setdefault(value.name, value)
     return tuple(found[name] for name in sorted(found))
+
+
+def _with(values: tuple[Named, ...], few: tuple[Named, ...]) -> tuple[Named, ...]:
+    """Sorted values with some more. There may be thousands of the former, for each of hundreds of proxies."""
+    for value in few:
+        place = bisect_left(values, value.name, key=attrgetter("name"))
+        values = (*values[:place], value, *values[place:])
+    return values

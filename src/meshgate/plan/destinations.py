@@ -6,14 +6,11 @@ and can be remembered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from msgspec import Struct
 
-from meshgate.api import ConsistentHashLB, Destination, HTTPRoute
-from meshgate.mesh import BoundVirtualService, Resolving, Scope, full_name
+from meshgate.api import ConsistentHashLB, Destination
+from meshgate.mesh import BoundVirtualService, Resolving, Scope, full_name, http_destinations
 from meshgate.plan import names
-from meshgate.plan.client import Client
 from meshgate.plan.hashing import consistent_hash
 
 
@@ -46,7 +43,7 @@ class Destinations(Struct, frozen=True, kw_only=True, cache_hash=True):
 
 
 def destinations_of(
-    virtual_service: BoundVirtualService, scope: Scope, client: Client, domain: str, *, called_port_only: bool
+    virtual_service: BoundVirtualService, scope: Scope, domain: str, *, called_port_only: bool
 ) -> Destinations:
     """The facts for all HTTP destinations of a VirtualService.
 
@@ -55,13 +52,13 @@ def destinations_of(
     """
     hosts: dict[str, HostFacts] = {}
     hashes: dict[tuple[str, str, int], ConsistentHashLB] = {}
-    for destination, namespace in _http_destinations(virtual_service):
+    given = ((one, rule.namespace) for rule in virtual_service.http for one in http_destinations(rule.route))
+    for destination, namespace in given:
         host = full_name(destination.host, namespace, domain).lower()
         facts = host_facts(scope, host)
         if facts is not None:
             hosts[host] = HostFacts(concrete=facts.concrete) if called_port_only else facts
-        rule = scope.rule_for_host(host, client.labels)
-        found = consistent_hash(rule, destination.subset, destination.port)
+        found = consistent_hash(scope.rule_for_host(host), destination.subset, destination.port)
         if found is not None:
             hashes[host, destination.subset, destination.port] = found
     return Destinations(hosts=tuple(sorted(hosts.items())), hashes=tuple(sorted(hashes.items())))
@@ -79,16 +76,3 @@ def host_facts(scope: Scope, host: str) -> HostFacts | None:
         return None
     only = service.ports[0].number if len(service.ports) == 1 else 0
     return HostFacts(concrete=service.hostname, only_port=only)
-
-
-def _http_destinations(virtual_service: BoundVirtualService) -> Iterator[tuple[Destination, str]]:
-    for rule in virtual_service.http:
-        for destination in _of_route(rule.route):
-            yield destination, rule.namespace
-
-
-def _of_route(route: HTTPRoute) -> Iterable[Destination]:
-    yield from (one.destination for one in route.route if one.destination is not None)
-    yield from (one.destination for one in route.mirrors if one.destination is not None)
-    if route.mirror is not None:
-        yield route.mirror

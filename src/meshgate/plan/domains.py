@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from meshgate.mesh import MeshService, is_address
 
 
@@ -47,8 +45,15 @@ def service_domains(service: MeshService, namespace: str, domain: str) -> tuple[
     return tuple(dict.fromkeys(found))
 
 
-def unclaimed(domains: Iterable[str], claimed: set[str], full_names: frozenset[str], own_name: str) -> tuple[str, ...]:
-    """The domains that no virtual host has yet and that are no other service's full name; they are claimed now."""
-    found = tuple(name for name in domains if name not in claimed and (name == own_name or name not in full_names))
+def unclaimed(domains: tuple[str, ...], claimed: set[str], full_names: frozenset[str]) -> tuple[str, ...]:
+    """The domains that no virtual host has yet and that are no other service's full name; they are claimed now.
+
+    The first domain is the host's own name.
+    """
+    found = domains
+    if not claimed.isdisjoint(domains) or not full_names.isdisjoint(domains[1:]):
+        found = tuple(
+            name for name in domains if name not in claimed and (name == domains[0] or name not in full_names)
+        )
     claimed.update(found)
     return found

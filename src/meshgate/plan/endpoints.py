@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from meshgate.api import Labels, is_subset
-from meshgate.mesh import EndpointTable, MeshEndpoint
-from meshgate.plan.memo import Memo
+from meshgate.mesh import EndpointTable, Memo, MeshEndpoint
 from meshgate.plan.values import (
     ClusterPlan,
     EndpointPlan,

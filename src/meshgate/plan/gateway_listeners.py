@@ -40,7 +40,7 @@ def gateway_listener(
     """The listener of a port; None if nothing would be done with a connection."""
     address = _address(port_servers, client)
     name = names.listener(address, port_servers.port)
-    found = _chain(port_servers, name, scope, client, settings)
+    found = _chain(port_servers, name, scope, settings)
     if found is None:
         return None
     return ListenerPlan(
@@ -96,20 +96,20 @@ def _proxy_protocol(mesh: MeshConfig) -> tuple[ListenerFilter, ...]:
 
 
 def _chain(
-    port_servers: PortServers, listener: str, scope: Scope, client: Client, settings: OutboundSettings
+    port_servers: PortServers, listener: str, scope: Scope, settings: OutboundSettings
 ) -> FilterChainPlan | None:
     if not port_servers.is_http:
-        filters = tcp_route(port_servers.servers[0], scope, client, settings)
+        filters = tcp_route(port_servers.servers[0], scope, settings)
         return chain((filters,)) if filters else None
     manager = gateway_manager(settings.mesh, names.outbound_stat_prefix(listener), port_servers.route_configuration)
     return chain((manager,))
 
 
-def tcp_route(server: BoundServer, scope: Scope, client: Client, settings: OutboundSettings) -> TcpProxyPlan | None:
+def tcp_route(server: BoundServer, scope: Scope, settings: OutboundSettings) -> TcpProxyPlan | None:
     """Where the first TCP rule that is for a server sends its connections."""
     assert server.server.port is not None, "servers without a port are not merged"
     number = server.server.port.number
-    filters = TcpFilters(scope, client, settings)
+    filters = TcpFilters(scope, settings)
     for virtual_service, rule in _tcp_rules(server, scope):
         given = rule.route.match
         if not given or any(_is_for(match, number, server.gateway, virtual_service) for match in given):

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 import msgspec
 
 from meshgate.api import Ref
-from meshgate.mesh import BoundServer, BoundVirtualService, Scope, host_specificity
+from meshgate.mesh import BoundServer, BoundVirtualService, Memo, Scope, host_specificity
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.destinations import destinations_of
 from meshgate.plan.gateway_servers import PortServers
 from meshgate.plan.http_routes import RouteContext, routes_of
-from meshgate.plan.memo import Memo
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.route_matches import catch_all_last
 from meshgate.plan.values import RouteConfigurationPlan, RoutePlan, VirtualHostPlan
@@ -81,7 +80,7 @@ class GatewayRoutes:
     def _routes(self, virtual_service: BoundVirtualService, server: BoundServer, number: int) -> tuple[RoutePlan, ...]:
         domain = self._settings.config_domain
         context = RouteContext(
-            namespace=self._client.namespace,
+            namespace=self._client.source_namespace,
             labels=self._client.labels,
             gateways=frozenset({server.gateway}),
             port=number,
@@ -89,7 +88,7 @@ class GatewayRoutes:
             domain=domain,
             default_retry=self._settings.mesh.default_http_retry_policy,
         )
-        found = destinations_of(virtual_service, self._scope, self._client, domain, called_port_only=False)
+        found = destinations_of(virtual_service, self._scope, domain, called_port_only=False)
         return self._memo.get(routes_of, virtual_service, context, found)
 
     def _joined(self, hosts: dict[str, _Host]) -> Iterator[VirtualHostPlan]:

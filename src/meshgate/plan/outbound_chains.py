@@ -13,15 +13,26 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from meshgate.api import TLSMatchAttributes
-from meshgate.mesh import MESH, BoundVirtualService, MeshService, Port, Scope, TcpRule, TlsRule, matches
+from meshgate.api import MeshConfig, TLSMatchAttributes
+from meshgate.mesh import (
+    MESH,
+    BoundDestinationRule,
+    BoundVirtualService,
+    Memo,
+    MeshService,
+    Port,
+    Scope,
+    TcpRule,
+    TlsRule,
+    matches,
+)
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.domains import short_names
 from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.route_matches import is_for_source
-from meshgate.plan.tcp_filters import TcpFilters
+from meshgate.plan.tcp_filters import TcpFilters, tcp_proxy_to_host
 from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, NetworkFilter, RdsReference
 
 TRANSPORT_TIMEOUT = timedelta(seconds=15)
@@ -60,22 +71,38 @@ def _ranges(cidrs: tuple[str, ...]) -> tuple[CidrRange, ...]:
     return tuple(cidr_range(text) for text in cidrs)
 
 
+def _http_chain(mesh: MeshConfig, listener: str, route_configuration: str) -> FilterChainPlan:
+    routes = RdsReference(name=route_configuration)
+    return chain((outbound_manager(mesh, names.outbound_stat_prefix(listener), routes),), HTTP_MATCH)
+
+
+def _host_chain(
+    service: MeshService,
+    port: int,
+    rule: BoundDestinationRule | None,
+    mesh: MeshConfig,
+    cidr: str,
+    server_names: tuple[str, ...],
+) -> FilterChainPlan:
+    """The chain of a service itself."""
+    match = FilterChainMatch(prefix_ranges=_ranges((cidr,) if cidr else ()), server_names=server_names)
+    return chain((tcp_proxy_to_host(service.hostname, port, rule, mesh, service.origin),), match)
+
+
 class OutboundChains:
     """Makes the chains for one client."""
 
-    def __init__(self, scope: Scope, client: Client, settings: OutboundSettings) -> None:
+    def __init__(self, scope: Scope, client: Client, settings: OutboundSettings, memo: Memo) -> None:
         self._scope = scope
         self._client = client
         self._settings = settings
-        self._filters = TcpFilters(scope, client, settings)
+        self._memo = memo
+        self._filters = TcpFilters(scope, settings)
         self._tcp_virtual_services = [one for one in scope.virtual_services_of(MESH) if one.tcp or one.tls]
 
     def http(self, listener: str, route_configuration: str) -> FilterChainPlan:
         """The chain for HTTP."""
-        manager = outbound_manager(
-            self._settings.mesh, names.outbound_stat_prefix(listener), RdsReference(name=route_configuration)
-        )
-        return chain((manager,), HTTP_MATCH)
+        return self._memo.get(_http_chain, self._settings.mesh, listener, route_configuration)
 
     def tcp(self, service: MeshService, port: Port, place: Place) -> Iterator[FilterChainPlan]:
         """The chains for all else: of rules for the service's host, and the service's own unless a rule takes all."""
@@ -104,11 +131,13 @@ class OutboundChains:
                         seen.add(key)
                         yield self._tls_chain(rule, match, virtual_service, port, place)
         if not seen:
-            names_and_ranges = FilterChainMatch(
-                prefix_ranges=_ranges((place.cidr,) if place.cidr else ()),
-                server_names=self._server_names(service, place),
-            )
-            yield chain((self._filters.to_host(service.hostname, port.number, service.origin),), names_and_ranges)
+            yield self._own_chain(service, port, place, self._server_names(service, place))
+
+    def _own_chain(
+        self, service: MeshService, port: Port, place: Place, server_names: tuple[str, ...]
+    ) -> FilterChainPlan:
+        rule = self._scope.rule_for_host(service.hostname)
+        return self._memo.get(_host_chain, service, port.number, rule, self._settings.mesh, place.cidr, server_names)
 
     def _is_tls_for(self, match: TLSMatchAttributes, virtual_service: BoundVirtualService, port: Port) -> bool:
         return match.port in (0, port.number) and is_for_source(
@@ -117,7 +146,7 @@ class OutboundChains:
             match.source_namespace,
             namespace=virtual_service.namespace,
             own_gateways=frozenset({MESH}),
-            client=(self._client.namespace, self._client.labels),
+            client=(self._client.source_namespace, self._client.labels),
         )
 
     def _tls_chain(
@@ -130,12 +159,15 @@ class OutboundChains:
         )
 
     def _server_names(self, service: MeshService, place: Place) -> tuple[str, ...]:
-        """SNI is what tells services apart that share a listener; one with an address of its own needs none."""
+        """SNI is what tells services apart that share a listener; one with an address of its own needs none.
+
+        Of aliases the short names count that all namespaces may use.
+        """
         if not place.cidr and place.address not in (names.WILDCARD, names.WILDCARD_V6):
             return ()
         found = [service.hostname]
         for alias in service.aliases:
-            found += [alias, *short_names(alias, self._client.namespace, self._settings.cluster_domain)]
+            found += [alias, *short_names(alias, "", self._settings.cluster_domain)]
         return tuple(found)
 
     def _tcp_chains(
@@ -153,8 +185,7 @@ class OutboundChains:
                 yield chain(filters, FilterChainMatch(prefix_ranges=_ranges(cidrs or own)))
                 if not cidrs or sorted(cidrs) == sorted(own):
                     return
-        filters = (self._filters.to_host(service.hostname, port.number, service.origin),)
-        yield chain(filters, FilterChainMatch(prefix_ranges=_ranges(own)))
+        yield self._own_chain(service, port, place, ())
 
     def _cidrs_taken(self, rule: TcpRule, virtual_service: BoundVirtualService, port: Port) -> tuple[str, ...] | None:
         """The destination ranges that a rule takes; empty: all; None: it is not for this client and port."""
@@ -169,7 +200,7 @@ class OutboundChains:
                 match.source_namespace,
                 namespace=virtual_service.namespace,
                 own_gateways=frozenset({MESH}),
-                client=(self._client.namespace, self._client.labels),
+                client=(self._client.source_namespace, self._client.labels),
             )
             if not applies:
                 continue

@@ -14,6 +14,7 @@ import msgspec
 from meshgate.api import Origin, OutboundMode, Problem, codes
 from meshgate.mesh import (
     HeadlessAddresses,
+    Memo,
     MeshService,
     Port,
     Protocol,
@@ -28,6 +29,7 @@ from meshgate.plan.client import Client
 from meshgate.plan.inspectors import inspectors
 from meshgate.plan.outbound_chains import OutboundChains, Place
 from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.sidecar_routes import NeededRoutes
 from meshgate.plan.tcp_filters import plain_tcp_proxy
 from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, ListenerPlan, SocketAddress
 
@@ -65,12 +67,18 @@ class OutboundListeners:
     """Lays out the listeners of one client."""
 
     def __init__(
-        self, scope: Scope, client: Client, settings: OutboundSettings, headless: Iterable[HeadlessAddresses]
+        self,
+        scope: Scope,
+        client: Client,
+        settings: OutboundSettings,
+        headless: Iterable[HeadlessAddresses],
+        memo: Memo,
     ) -> None:
         self._scope = scope
         self._client = client
         self._settings = settings
-        self._chains = OutboundChains(scope, client, settings)
+        self._memo = memo
+        self._chains = OutboundChains(scope, client, settings, memo)
         self._headless = {(one.hostname, one.namespace, one.port): one.addresses for one in headless}
         self._wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
         self.entries: dict[tuple[str, int], Entry] = {}
@@ -94,6 +102,14 @@ class OutboundListeners:
         """The listeners that were laid out."""
         for entry in self.entries.values():
             yield self._listener(entry)
+
+    def needed_routes(self) -> Iterator[NeededRoutes]:
+        """The route configurations that the listeners ask for."""
+        for entry in self.entries.values():
+            if entry.shares_routes:
+                yield NeededRoutes(port=entry.port)
+            for service in entry.sniffed.values():
+                yield NeededRoutes(port=entry.port, service=service)
 
     def _entry(self, address: str, port: int) -> Entry:
         return self.entries.setdefault((address, port), Entry(address, port))
@@ -144,29 +160,36 @@ class OutboundListeners:
         self.problems.append(warning(codes.SHADOWED_LISTENER, origin, text, "give the service an address of its own"))
 
     def _listener(self, entry: Entry) -> ListenerPlan:
-        chains = tuple(entry.chains.values())
-        takes_all = entry.chains.get(None)
-        default = None
-        if takes_all is None:
-            default = fall_through(self._settings)
-        elif len(chains) > 1:
-            chains = tuple(chain for chain in chains if chain is not takes_all)
-            default = takes_all
         is_dual = entry.address == names.WILDCARD and self._client.has_ipv6
-        return ListenerPlan(
-            name=names.listener(entry.address, entry.port),
-            address=SocketAddress(address=entry.address, port=entry.port),
-            additional_addresses=(SocketAddress(address=names.WILDCARD_V6, port=entry.port),) if is_dual else (),
-            filter_chains=chains,
-            default_filter_chain=default,
-            listener_filters=inspectors(chains),
-            direction="OUTBOUND",
-            bind_to_port=False,
-            listener_filters_timeout=self._settings.mesh.protocol_detection_timeout,
-            continue_on_listener_filters_timeout=True,
-            access_logs=listener_access_logs(self._settings.mesh),
-            origin=next((chain.origin for chain in (*chains, default) if chain and chain.origin), None),
-        )
+        chains = tuple(entry.chains.values())
+        return self._memo.get(outbound_listener, entry.address, entry.port, chains, is_dual, self._settings)
+
+
+def outbound_listener(
+    address: str, port: int, chains: tuple[FilterChainPlan, ...], is_dual: bool, settings: OutboundSettings
+) -> ListenerPlan:
+    """The listener of some chains; the one of them that takes everything is the default if there are others."""
+    takes_all = next((chain for chain in chains if chain.match is None), None)
+    default = None
+    if takes_all is None:
+        default = fall_through(settings)
+    elif len(chains) > 1:
+        chains = tuple(chain for chain in chains if chain is not takes_all)
+        default = takes_all
+    return ListenerPlan(
+        name=names.listener(address, port),
+        address=SocketAddress(address=address, port=port),
+        additional_addresses=(SocketAddress(address=names.WILDCARD_V6, port=port),) if is_dual else (),
+        filter_chains=chains,
+        default_filter_chain=default,
+        listener_filters=inspectors(chains),
+        direction="OUTBOUND",
+        bind_to_port=False,
+        listener_filters_timeout=settings.mesh.protocol_detection_timeout,
+        continue_on_listener_filters_timeout=True,
+        access_logs=listener_access_logs(settings.mesh),
+        origin=next((chain.origin for chain in (*chains, default) if chain and chain.origin), None),
+    )
 
 
 def catch_all_cluster(settings: OutboundSettings) -> str:

@@ -2,25 +2,29 @@
 
 A service with a VirtualService (for the gateway `mesh`) gets its routes, any other one a default route. A
 VirtualService whose host is no service appears on port 80 only. What no virtual host takes is let through or refused as
-the mesh says.
-(istio:pilot/pkg/networking/core/httproute.go#BuildSidecarOutboundVirtualHosts)
+the mesh says. (istio:pilot/pkg/networking/core/httproute.go#BuildSidecarOutboundVirtualHosts)
+
+Namespaces that see the same share all of it but for the short names: `shared_hosts` is made once for them, as for a
+client of another namespace, and what is the namespace's own is put in its place.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.api import ConsistentHashLB, HTTPRetry, MeshConfig, OutboundMode
-from meshgate.mesh import MESH, BoundVirtualService, MeshService, Scope, is_wildcard, is_within, matches
+from meshgate.mesh import MESH, BoundVirtualService, Memo, MeshService, Scope, View, is_wildcard, is_within, matches
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.destinations import destinations_of
 from meshgate.plan.domains import service_domains, unclaimed
 from meshgate.plan.hashing import consistent_hash, hash_policies
 from meshgate.plan.http_routes import NO_TIMEOUT, RouteContext, routes_of
-from meshgate.plan.memo import Memo
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.retries import retry_policy
 from meshgate.plan.values import (
@@ -38,75 +42,165 @@ HTTP_PORT = 80
 """Where hosts that are no services are routed, too."""
 
 
-class SidecarRoutes:
-    """Makes the route configurations of one client."""
+class Candidate(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """A virtual host before it is known which of its domains are free."""
 
-    def __init__(self, scope: Scope, client: Client, settings: OutboundSettings, memo: Memo) -> None:
+    host: VirtualHostPlan
+    service: MeshService | None = None
+    """None for a host that is no service."""
+
+
+class NeededRoutes(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """A route configuration that a listener asks for."""
+
+    port: int
+    service: MeshService | None = None
+    """The service that has the configuration for itself; None: all HTTP services of the port share it."""
+
+
+class SharedHosts:
+    """The virtual hosts of a port, as clients of a namespace see them that has none of its services."""
+
+    def __init__(self, candidates: tuple[Candidate, ...], domain: str) -> None:
+        self.candidates = candidates
+        self.hosts = tuple(sorted(_with_free_domains(candidates), key=attrgetter("name")))
+        self.domains = frozenset(name for host in self.hosts for name in host.domains)
+        self.is_free = sum(len(one.host.domains) for one in candidates) == len(self.domains)
+        """No domain is wanted twice."""
+        self.places = {host.name: place for place, host in enumerate(self.hosts)}
+        self.own: dict[str, list[Candidate]] = defaultdict(list)
+        """By namespace: those whose service, or an alias of it, is in it; the first of each name."""
+        for candidate in {one.host.name: one for one in reversed(candidates)}.values():
+            for namespace in _namespaces(candidate.service, domain) if candidate.service else ():
+                self.own[namespace].append(candidate)
+
+
+def _namespaces(service: MeshService, domain: str) -> set[str]:
+    suffix = f".svc.{domain}"
+    hosts = (host for host in (service.hostname, *service.aliases) if host.endswith(suffix))
+    return {host.removesuffix(suffix).rpartition(".")[2] for host in hosts}
+
+
+def route_configuration(
+    memo: Memo, needed: NeededRoutes, view: View, client: Client, settings: OutboundSettings, namespace: str
+) -> RouteConfigurationPlan:
+    """A route configuration, for clients of a namespace."""
+    if needed.service is not None:
+        return memo.nest(_of_service, needed.service, needed.port, view, client, settings)
+    shared = memo.nest(shared_hosts, view, client, settings, needed.port)
+    own = {
+        one.host.name: memo.get(
+            service_candidate, one.service, needed.port, namespace, settings.cluster_domain, one.host.routes
+        )
+        for one in shared.own.get(namespace, ())
+        if one.service is not None
+    }
+    return memo.get(_of_port, needed.port, _hosts_for(shared, own), settings.mesh)
+
+
+def _of_port(port: int, hosts: tuple[VirtualHostPlan, ...], mesh: MeshConfig) -> RouteConfigurationPlan:
+    return RouteConfigurationPlan(name=str(port), virtual_hosts=(*hosts, catch_all(mesh)))
+
+
+def _of_service(
+    memo: Memo, service: MeshService, port: int, view: View, client: Client, settings: OutboundSettings
+) -> RouteConfigurationPlan:
+    """For the listener of one service alone: whatever host is asked for is meant to be it."""
+    scope = memo.get(Scope, view)
+    made = _Candidates(scope, client, settings, port, memo)
+    found = [
+        one.host for one in made.of({service.hostname: scope.by_host[service.hostname]}) if one.service is not None
+    ]
+    hosts = tuple(msgspec.structs.replace(host, domains=("*",)) for host in found[:1])
+    return RouteConfigurationPlan(name=names.virtual_host(service.hostname, port), virtual_hosts=hosts)
+
+
+def _hosts_for(shared: SharedHosts, own: Mapping[str, Candidate]) -> tuple[VirtualHostPlan, ...]:
+    """The shared hosts with a namespace's own in their places."""
+    if not own:
+        return shared.hosts
+    wanted = [name for one in own.values() for name in one.host.domains]
+    known = sum(len(shared.hosts[shared.places[name]].domains) for name in own) if shared.is_free else 0
+    new = [name for name in wanted if name not in shared.domains]
+    if shared.is_free and len(wanted) - len(new) == known and len(new) == len(set(new)):
+        hosts = list(shared.hosts)
+        for name, candidate in own.items():
+            hosts[shared.places[name]] = candidate.host
+        return tuple(hosts)
+    candidates = tuple(own.get(one.host.name, one) for one in shared.candidates)
+    return tuple(sorted(_with_free_domains(candidates), key=attrgetter("name")))
+
+
+def _with_free_domains(candidates: tuple[Candidate, ...]) -> Iterator[VirtualHostPlan]:
+    """Each with the domains that none before has; a name or domain belongs to the first."""
+    named: set[str] = set()
+    claimed: set[str] = set()
+    full_names = frozenset(one.service.hostname for one in candidates if one.service is not None)
+    for candidate in candidates:
+        host = candidate.host
+        if host.name in named:
+            continue
+        named.add(host.name)
+        domains = unclaimed(host.domains, claimed, full_names)
+        if domains:
+            yield host if domains == host.domains else msgspec.structs.replace(host, domains=domains)
+
+
+def shared_hosts(memo: Memo, view: View, client: Client, settings: OutboundSettings, port: int) -> SharedHosts:
+    """The virtual hosts of a port that all namespaces with this view share."""
+    scope = memo.get(Scope, view)
+    made = _Candidates(scope, client, settings, port, memo)
+    return SharedHosts(tuple(made.of(scope.by_port.get(port, {}))), settings.cluster_domain)
+
+
+class _Candidates:
+    """Makes the virtual hosts of one port."""
+
+    def __init__(self, scope: Scope, client: Client, settings: OutboundSettings, port: int, memo: Memo) -> None:
         self._scope = scope
-        self._client = client
         self._settings = settings
+        self._port = port
         self._memo = memo
-        self._virtual_services = scope.virtual_services_of(MESH)
-
-    def of_port(self, port: int) -> RouteConfigurationPlan:
-        """The configuration that all HTTP services of a port share."""
-        services = self._scope.by_port.get(port, {})
-        hosts = sorted(self._virtual_hosts(port, services), key=lambda host: host.name)
-        return RouteConfigurationPlan(name=str(port), virtual_hosts=(*hosts, catch_all(self._settings.mesh)))
-
-    def of_service(self, service: MeshService, port: int) -> RouteConfigurationPlan:
-        """The configuration of a service whose protocol is found out on a listener of its own: it takes any host."""
-        service = self._scope.by_host.get(service.hostname, service)
-        found = [
-            host
-            for host in self._virtual_hosts(port, {service.hostname: service})
-            if service.hostname in host.domains or not host.domains
-        ]
-        return RouteConfigurationPlan(
-            name=names.virtual_host(service.hostname, port),
-            virtual_hosts=tuple(msgspec.structs.replace(host, domains=("*",)) for host in found[:1]),
+        self._context = RouteContext(
+            namespace=client.source_namespace,
+            labels=client.labels,
+            gateways=frozenset({MESH}),
+            port=port,
+            domain=settings.config_domain,
+            default_retry=settings.mesh.default_http_retry_policy,
         )
 
-    def _virtual_hosts(self, port: int, services: Mapping[str, MeshService]) -> Iterator[VirtualHostPlan]:
-        """Virtual hosts of VirtualServices, then of the other services; a name or domain belongs to the first."""
-        named: set[str] = set()
-        claimed: set[str] = set()
-        full_names = frozenset(services)
-        for candidate in self._candidates(port, services):
-            if candidate.name in named:
-                continue
-            named.add(candidate.name)
-            domains = unclaimed(candidate.domains, claimed, full_names, candidate.domains[0])
-            if domains:
-                yield candidate if domains == candidate.domains else msgspec.structs.replace(candidate, domains=domains)
-
-    def _candidates(self, port: int, services: Mapping[str, MeshService]) -> Iterator[VirtualHostPlan]:
+    def of(self, services: Mapping[str, MeshService]) -> Iterator[Candidate]:
+        """Those of VirtualServices in their order, then of the services that have none."""
         taken: set[str] = set()
-        for virtual_service in self._relevant(port, services):
-            routes = self._routes(virtual_service, port)
+        for virtual_service in self._relevant(services):
+            routes = self._routes(virtual_service)
             if not routes:
                 continue
             others, owned = self._split(virtual_service, services)
-            owned = [service for service in owned if _has_http_port(service, port)]
-            if not owned and port != HTTP_PORT:
+            owned = [service for service in owned if self._has_http_port(service)]
+            if not owned and self._port != HTTP_PORT:
                 continue
             for host in others:
-                yield VirtualHostPlan(name=names.virtual_host(host, port), domains=(host,), routes=routes)
+                name = names.virtual_host(host, self._port)
+                yield Candidate(host=VirtualHostPlan(name=name, domains=(host,), routes=routes))
             for service in owned:
                 taken.add(service.hostname)
-                yield self._memo.get(
-                    service_virtual_host, service, port, self._client.namespace, self._settings.cluster_domain, routes
-                )
+                yield self._of_service(service, routes)
         for service in services.values():
-            if service.hostname not in taken and _has_http_port(service, port):
-                yield self._default_virtual_host(service, port)
+            if service.hostname not in taken and self._has_http_port(service):
+                yield self._of_service(service, self._default_routes(service))
 
-    def _relevant(self, port: int, services: Mapping[str, MeshService]) -> Iterable[BoundVirtualService]:
+    def _of_service(self, service: MeshService, routes: tuple[RoutePlan, ...]) -> Candidate:
+        return self._memo.get(service_candidate, service, self._port, "", self._settings.cluster_domain, routes)
+
+    def _relevant(self, services: Mapping[str, MeshService]) -> Iterable[BoundVirtualService]:
         """On other ports than 80, those that have a service of the port; a scan only where wildcards are in play."""
-        if port == HTTP_PORT:
-            return self._virtual_services
+        virtual_services = self._scope.virtual_services_of(MESH)
+        if self._port == HTTP_PORT:
+            return virtual_services
         wildcards = [host for host in services if is_wildcard(host)]
-        return [one for one in self._virtual_services if _has_service(one, services, wildcards)]
+        return [one for one in virtual_services if _has_service(one, services, wildcards)]
 
     def _split(
         self, virtual_service: BoundVirtualService, services: Mapping[str, MeshService]
@@ -129,37 +223,18 @@ class SidecarRoutes:
                 others.append(host)
         return others, owned
 
-    def _routes(self, virtual_service: BoundVirtualService, port: int) -> tuple[RoutePlan, ...]:
-        context = RouteContext(
-            namespace=self._client.namespace,
-            labels=self._client.labels,
-            gateways=frozenset({MESH}),
-            port=port,
-            domain=self._settings.config_domain,
-            default_retry=self._settings.mesh.default_http_retry_policy,
-        )
-        found = destinations_of(
-            virtual_service, self._scope, self._client, self._settings.config_domain, called_port_only=True
-        )
-        return self._memo.get(routes_of, virtual_service, context, found)
+    def _routes(self, virtual_service: BoundVirtualService) -> tuple[RoutePlan, ...]:
+        found = destinations_of(virtual_service, self._scope, self._settings.config_domain, called_port_only=True)
+        return self._memo.get(routes_of, virtual_service, self._context, found)
 
-    def _default_virtual_host(self, service: MeshService, port: int) -> VirtualHostPlan:
-        rule = self._scope.rule_for(service, self._client.labels)
-        routes = self._memo.get(
-            default_routes,
-            service.hostname,
-            port,
-            consistent_hash(rule, "", port),
-            self._settings.mesh.default_http_retry_policy,
-        )
-        return self._memo.get(
-            service_virtual_host, service, port, self._client.namespace, self._settings.cluster_domain, routes
-        )
+    def _default_routes(self, service: MeshService) -> tuple[RoutePlan, ...]:
+        rule = self._scope.rule_for_host(service.hostname)
+        hashed = consistent_hash(rule, "", self._port)
+        return self._memo.get(default_routes, service.hostname, self._port, hashed, self._context.default_retry)
 
-
-def _has_http_port(service: MeshService, port: int) -> bool:
-    found = service.port_numbered(port)
-    return found is not None and found.protocol.is_http_or_sniffed
+    def _has_http_port(self, service: MeshService) -> bool:
+        found = service.port_numbered(self._port)
+        return found is not None and found.protocol.is_http_or_sniffed
 
 
 def _has_service(
@@ -173,16 +248,17 @@ def _has_service(
     return False
 
 
-def service_virtual_host(
+def service_candidate(
     service: MeshService, port: int, namespace: str, domain: str, routes: tuple[RoutePlan, ...]
-) -> VirtualHostPlan:
-    """The virtual host of a service, with all its domains."""
-    return VirtualHostPlan(
+) -> Candidate:
+    """The virtual host of a service, with all domains by which clients of a namespace may call it."""
+    host = VirtualHostPlan(
         name=names.virtual_host(service.hostname, port),
         domains=service_domains(service, namespace, domain),
         routes=routes,
         origin=service.origin,
     )
+    return Candidate(host=host, service=service)
 
 
 def default_routes(

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshgate.api import MeshConfig, Origin, Ref, RouteDestination
-from meshgate.mesh import Scope, full_name
+from meshgate.mesh import BoundDestinationRule, Scope, full_name
 from meshgate.plan import names
 from meshgate.plan.access_logs import access_logs
-from meshgate.plan.client import Client
 from meshgate.plan.destinations import host_facts
 from meshgate.plan.hashing import consistent_hash
 from meshgate.plan.outbound_settings import OutboundSettings
@@ -31,27 +30,28 @@ def plain_tcp_proxy(
     )
 
 
+def tcp_proxy_to_host(
+    host: str, port: int, rule: BoundDestinationRule | None, mesh: MeshConfig, origin: Origin
+) -> TcpProxyPlan:
+    """All connections go to a service."""
+    cluster = names.outbound_cluster(port, "", host)
+    hashed = consistent_hash(rule, "", port)
+    return TcpProxyPlan(
+        stat_prefix=cluster,
+        clusters=(WeightedTcpCluster(cluster=cluster, weight=1),),
+        idle_timeout=tcp_idle_timeout(rule, "", port),
+        hash_source_ip=bool(hashed and hashed.use_source_ip),
+        access_logs=access_logs(mesh),
+        origin=origin,
+    )
+
+
 class TcpFilters:
-    """Makes the filters for one client."""
+    """Makes the filters for one scope."""
 
-    def __init__(self, scope: Scope, client: Client, settings: OutboundSettings) -> None:
+    def __init__(self, scope: Scope, settings: OutboundSettings) -> None:
         self._scope = scope
-        self._client = client
         self._settings = settings
-
-    def to_host(self, host: str, port: int, origin: Origin) -> TcpProxyPlan:
-        """To a service."""
-        rule = self._scope.rule_for_host(host, self._client.labels)
-        cluster = names.outbound_cluster(port, "", host)
-        hashed = consistent_hash(rule, "", port)
-        return TcpProxyPlan(
-            stat_prefix=cluster,
-            clusters=(WeightedTcpCluster(cluster=cluster, weight=1),),
-            idle_timeout=tcp_idle_timeout(rule, "", port),
-            hash_source_ip=bool(hashed and hashed.use_source_ip),
-            access_logs=access_logs(self._settings.mesh),
-            origin=origin,
-        )
 
     def to_destinations(
         self, destinations: Iterable[RouteDestination], port: int, ref: Ref, origin: Origin
@@ -70,7 +70,7 @@ class TcpFilters:
         ) or (WeightedTcpCluster(cluster=names.BLACK_HOLE, weight=1),)
         first = given[0][0] if given else None
         host = self._full_name(first.host, ref.namespace) if first else ""
-        rule = self._scope.rule_for_host(host, self._client.labels) if first else None
+        rule = self._scope.rule_for_host(host) if first else None
         hashed = consistent_hash(rule, first.subset, first.port or port) if first else None
         return TcpProxyPlan(
             stat_prefix=clusters[0].cluster if len(clusters) == 1 else f"{ref.name}.{ref.namespace}",

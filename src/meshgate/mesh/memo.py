@@ -1,7 +1,7 @@
 """A memo: what was made from given values is not made again, and is the same object.
 
 Keys are the making function and all its inputs, which are frozen, so an entry can't go stale. It keeps what the last
-two worlds used: an entry that neither needed is dropped. One memo serves all proxies.
+two worlds used: an entry that neither needed is dropped. One memo serves the building of snapshots and all proxies.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Final, TypeVar, cast
 
-from meshgate.mesh import World
-
 T = TypeVar("T")
+W = TypeVar("W", bound=Hashable)
 _MISSING: Final = object()
 
 
@@ -21,16 +20,17 @@ class Memo:
     def __init__(self) -> None:
         self._used: dict[Hashable, object] = {}
         self._before: dict[Hashable, object] = {}
-        self._world: World | None = None
+        self._world: Hashable = None
         self.misses = 0
         """How often something had to be made."""
 
-    def turn(self, world: World) -> World:
+    def turn(self, world: W) -> W:
         """Begin planning for a world. The one returned is equal, and the same object as long as nothing changes."""
-        if self._world is None or self._world != world:
-            self._before, self._used = self._used, {}
-            self._world = world
-        return self._world
+        if self._world == world:
+            return self._world
+        self._before, self._used = self._used, {}
+        self._world = world
+        return world
 
     def get(self, make: Callable[..., T], *inputs: Hashable) -> T:
         """`make(*inputs)`, made once."""
