@@ -86,7 +86,7 @@ class Compiler:
 
     def _compile(self, resources: Sequence[AnyResource], proxies: Iterable[Proxy]) -> Compiled:
         mesh, problems = mesh_config(mesh_layers(resources, self._settings))
-        snapshot, found = build(resources, replace(self._facts, mesh=mesh))
+        snapshot, found = build(resources, replace(self._facts, mesh=mesh), self._planned)
         all_problems = {*problems, *found}
         self._parts.turn()
         tables: dict[Proxy, ResourceTable] = {}
