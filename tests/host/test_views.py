@@ -187,3 +187,12 @@ def test_this_machine_is_looked_at() -> None:
     assert machine.kind("/etc/passwd") == "file"
     assert machine.kind("/etc/passwd/x") == machine.kind("/no/such") == "nothing"
     assert machine.can_enter("/", USER)
+
+
+def test_what_must_be_reachable_appears_again_in_a_directory_that_is_empty_in_the_view() -> None:
+    machine = ImaginedMachine({"/tmp": 0o1777, "/tmp/ci": 0o755, "/tmp/ci/venv": 0o755})
+    view = View(user=USER, reachable=("/tmp/ci/venv",), empty=(Empty(target="/tmp"),))
+    assert plan_view(view, machine) == (
+        Operation("tmpfs", "/tmp", mode=0o1777),
+        Operation("bind", "/tmp/ci/venv", source="/tmp/ci/venv", read_only=True),
+    )

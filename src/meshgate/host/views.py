@@ -124,11 +124,16 @@ class _Plan:
             self._place(Operation("tmpfs", path))
 
     def _open_way(self, path: str) -> None:
-        """Show `path` at its own place, in an empty directory where the first closed directory above it is."""
+        """Show `path` at its own place, in an empty directory where the first closed directory above it is.
+
+        So it is, too, where a directory above it is empty in the view: an installation may lie in /tmp.
+        """
+        emptied = (*self._view.hidden, *(empty.target for empty in self._view.empty))
         for shown in dict.fromkeys((self._machine.real(path), os.path.normpath(path))):
             closed = self._first_closed_above(shown)
             if closed:
                 self._place(Operation("tmpfs", closed))
+            if closed or any(_is_within(shown, self._machine.real(directory)) for directory in emptied):
                 self._place(Operation("bind", shown, source=path, read_only=True))
 
     def _first_closed_above(self, path: str) -> str:
