@@ -150,6 +150,7 @@ class ControlPlane:
         """Put the host's settings back; the pods end with the capsule."""
         await self.host_side.close()
         self.store.close()
+        await self.ads.stop()  # gRPC complains of servers that outlive their loop
 
     async def serve(self) -> None:
         """Start the parts in their order, each when those before it are ready; run them until cancelled."""
