@@ -16,7 +16,7 @@ from meshgate.host.capsule import Capsule, CapsuleOptions, start_capsule
 from meshgate.host.holder.requests import SpawnRequest
 from meshgate.host.spawn import HolderClient
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PATH = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 _RELAY = Path(__file__).with_name("relay.py")
 

@@ -36,7 +36,7 @@ from meshgate.xds.unix_socket import SocketOwner
 from tests.host.capsules import CapsuleUnderTest
 
 T = TypeVar("T")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class _NoDns:

@@ -322,3 +322,45 @@ def test_pod_of_meshgate_run_is_its_caller(tmp_path: Path) -> None:
     data.mkdir(mode=0o700)
     _on_node(data, body)
     assert (here / "made").stat().st_uid == 4242
+
+
+@pytest.mark.parametrize("after", ["nodeName", "podIP", "containerStatuses"])
+def test_pod_that_is_deleted_while_it_comes_up_leaves_nothing(tmp_path: Path, after: str) -> None:
+    async def body(node: Node) -> None:
+        node.apply(_pod("web", "exec sleep 1000"))
+        await node.until(lambda: after in {**node.pod("web")["spec"], **node.pod("web").get("status", {})})
+        node.delete("web")
+        await node.gone("web")
+        assert (await node.client.table()).children == ()
+        assert await node.client.kept() == {"net/router"}
+
+    _on_node(tmp_path, body)
+
+
+def test_forced_deletion_hurries_one_that_is_under_way(tmp_path: Path) -> None:
+    async def body(node: Node) -> None:
+        node.apply(_pod("web", "trap '' TERM; while :; do sleep 0.1; done").replace("Seconds: 5", "Seconds: 600"))
+        await node.ready("web")
+        node.delete("web")
+        await node.until(lambda: not is_ready(node.pod("web")))
+        node.delete("web", grace_s=0)
+        async with asyncio.timeout(DEADLINE_S):
+            while (await node.client.table()).children:  # noqa: ASYNC110  # it tells when asked
+                await asyncio.sleep(0.01)
+
+    _on_node(tmp_path, body)
+
+
+def test_next_control_plane_ends_what_was_ending(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running_node(capsule, is_last=False) as node:
+            node.apply(_pod("web", "trap '' TERM; while :; do sleep 0.1; done"))
+            await node.ready("web")
+            node.delete("web")
+            await node.until(lambda: not is_ready(node.pod("web")))
+        async with running_node(capsule) as node:
+            await node.gone("web")
+            assert (await node.client.table()).children == ()
+
+    with capsule_under_test(tmp_path) as capsule:
+        asyncio.run(run())

@@ -140,7 +140,7 @@ def start_capsule(options: CapsuleOptions, command: Sequence[str]) -> Capsule:
         os.close(fd)
     with os.fdopen(settings_writer, "w") as pipe:
         json.dump(content, pipe)
-    launcher.wait(timeout=10)
+    launcher.wait(timeout=60)
     return _adopt(options, status, lifeline)
 
 

@@ -27,9 +27,9 @@ from meshgate.store.sqlite import Event
 
 log = logging.getLogger(__name__)
 
-_ADOPT_S = 10.0
+_ADOPT_S = 60.0
 """By then every pod has its network back or says why not."""
-_END_S = 5.0
+_END_S = 30.0
 _GONE = 410
 
 

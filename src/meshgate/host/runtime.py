@@ -32,7 +32,7 @@ LOG_KEEP = 5
 
 _PIPE_BYTES = 256 * 1024
 """Room for a burst of access log lines while the shim is not scheduled."""
-_KILL_S = 10.0
+_KILL_S = 30.0
 """A killed process is gone as soon as the kernel has taken its memory back."""
 _LOG_PREFIX = "log/"
 _EXEC_PREFIX = "exec/"
@@ -94,6 +94,11 @@ class Runtime:
                 await self.stop(child.id, 0)
                 await self.forget(child.id)
         return tuple(child for child in table.children if not child.id.startswith((_EXEC_PREFIX, _LOG_PREFIX)))
+
+    async def refresh(self) -> None:
+        """Learn of what was started without its caller having waited for it."""
+        for child in (await self._holder.table()).children:
+            self._remember(child)
 
     def state(self, container_id: str) -> ChildState | None:
         return self._states.get(container_id)

@@ -19,7 +19,7 @@ from meshgate.host.holder.requests import ChildState, SpawnRequest, child_state,
 from meshgate.host.holder.serve import HOLDER_FD
 from meshgate.host.holder.wire import Closed, Frame, Message, Wire
 
-ANSWER_S = 10.0
+ANSWER_S = 30.0
 """The holder answers within a millisecond; a spawn as soon as its view is made."""
 
 

@@ -71,15 +71,16 @@ class Children:
         child_id = self._ids.pop(pid, None)
         if child_id is None:
             return None
-        ended = self._states[child_id]._replace(exit_code=exit_code_of(status), ended=time.time())
+        known = self._states.get(child_id)
+        if known is None or known.pid != pid:
+            return ChildState(child_id, pid, 0.0, "", exit_code_of(status), time.time())
+        ended = known._replace(exit_code=exit_code_of(status), ended=time.time())
         self._states[child_id] = ended
         return ended
 
     def disown(self, child_id: str) -> None:
-        """Drop a child that ends without having run its command: its exit tells nothing."""
-        state = self._states.pop(child_id, None)
-        if state is not None:
-            self._ids.pop(state.pid, None)
+        """Drop a child that never came to run its command; its exit is still told, and then nothing is left of it."""
+        self._states.pop(child_id, None)
 
     def forget(self, child_id: str) -> None:
         """Drop an ended child from the table."""

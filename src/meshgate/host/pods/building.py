@@ -193,7 +193,12 @@ class Building:
 
 
 def container_id(pod_id: str, container: str, run: int) -> str:
-    return f"pod/{pod_id}/{container}/{run}"
+    return f"{container_prefix(pod_id)}{container}/{run}"
+
+
+def container_prefix(pod_id: str) -> str:
+    """How the ids of all containers of a pod begin."""
+    return f"pod/{pod_id}/"
 
 
 def log_id(pod_id: str) -> str:

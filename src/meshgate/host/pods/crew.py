@@ -74,14 +74,11 @@ class Crew:
             if applications:  # a gateway's only container is its proxy, which is never over
                 await self._end_sidecars(tasks, sidecars)
 
-    def running(self) -> list[ContainerLife]:
-        """Those whose process runs (or may: the runtime knows)."""
-        found = []
+    def note_stopped(self, ended: ChildState) -> None:
+        """The pod has stopped this container; nobody waits for it any more."""
         for life in (*self._init, *self._lives):
-            state = self._runtime.state(life.state.id)
-            if state is not None and state.is_running:
-                found.append(life)
-        return found
+            if life.state.id == ended.id:
+                life.note_stopped(ended)
 
     def container_states(self) -> tuple[list[ContainerState], list[ContainerState]]:
         """Of the containers and of the init containers, in the order of the spec."""
@@ -96,7 +93,7 @@ class Crew:
 
     async def _reopen(self, sidecar: Sidecar, life: ContainerLife) -> None:
         """Serve a proxy again that runs since before our restart; it goes by what it has meanwhile."""
-        while life in self.running():
+        while self._is_running(life):
             try:
                 await sidecar.open(life.container)
                 return
@@ -132,7 +129,7 @@ class Crew:
         for task in tasks:
             task.cancel()
         for life in sidecars:
-            if life in self.running():
+            if self._is_running(life):
                 ended = await self._runtime.stop(
                     life.state.id, self._building.pod.spec.termination_grace_period_seconds
                 )
@@ -152,6 +149,10 @@ class Crew:
             now=self._now,
         )
         return ContainerLife(container, kit, stored.get(container.name))
+
+    def _is_running(self, life: ContainerLife) -> bool:
+        state = self._runtime.state(life.state.id)
+        return state is not None and state.is_running
 
     def _init_policy(self) -> RestartPolicy:
         """Init containers are started again until they succeed, unless the pod says never."""

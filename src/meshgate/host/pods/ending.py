@@ -1,16 +1,16 @@
-"""How a pod's containers are stopped: applications first, all at once.
+"""How a pod's containers are stopped: applications first, all at once; then the proxy, once nobody needs it any more.
 
-Then the proxy, once nobody needs it any more.
+Goes by what runs, not by what was meant to: a pod may be told to end while it comes up, or before it was adopted again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from meshgate.host.pods.container_life import ContainerLife
-from meshgate.host.pods.crew import Crew
+from meshgate.host.holder.requests import ChildState
+from meshgate.host.pods.building import container_prefix, parse_container_id
 from meshgate.host.pods.injection import PROXY
 from meshgate.host.runtime import Runtime
 from meshgate.host.sidecar import Sidecar
@@ -23,29 +23,42 @@ _LOOK_S = 0.05
 _PROXY_GRACE_S = 2.0
 """An Envoy that is told to end does so at once."""
 
+Note = Callable[[ChildState], None]
 
-async def stop_all(crew: Crew, runtime: Runtime, sidecar: Sidecar | None, grace_s: float) -> None:
-    """Stop everything within the grace period; what is left then is killed."""
+
+async def stop_all(pod_id: str, runtime: Runtime, sidecar: Sidecar | None, grace_s: float, note: Note) -> None:
+    """Stop everything within the grace period; what is left then is killed. `note` hears of each container's end."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + grace_s
-    running = crew.running()
-    applications = [life for life in running if life.container.name != PROXY or sidecar is None]
-    proxies = [life for life in running if life not in applications]
-    await _stop(applications, runtime, grace_s)
-    if proxies and sidecar is not None:
-        if not applications and grace_s > 0:
-            await _drain(sidecar, min(DRAIN_S, deadline - loop.time()))
-        await _stop(proxies, runtime, min(_PROXY_GRACE_S, grace_s))
+    await runtime.refresh()
+    running = running_ids(pod_id, runtime)
+    proxies = [each for each in running if _is_proxy(each)]
+    applications = [each for each in running if each not in proxies]
+    await _stop(applications, runtime, grace_s, note)
+    if proxies and sidecar is not None and not applications and grace_s > 0:
+        await _drain(sidecar, min(DRAIN_S, deadline - loop.time()))
+    await _stop(proxies, runtime, min(_PROXY_GRACE_S, grace_s), note)
 
 
-async def _stop(lives: Sequence[ContainerLife], runtime: Runtime, grace_s: float) -> None:
+def running_ids(pod_id: str, runtime: Runtime) -> list[str]:
+    """Ids of the pod's containers that run."""
+    known = [(each, runtime.state(each)) for each in runtime.container_ids(container_prefix(pod_id))]
+    return [each for each, state in known if state is not None and state.is_running]
+
+
+def _is_proxy(child_id: str) -> bool:
+    parsed = parse_container_id(child_id)
+    return parsed is not None and parsed[1] == PROXY
+
+
+async def _stop(ids: Sequence[str], runtime: Runtime, grace_s: float, note: Note) -> None:
     async with asyncio.TaskGroup() as group:
-        for life in lives:
-            group.create_task(_stop_one(life, runtime, grace_s))
+        for each in ids:
+            group.create_task(_stop_one(each, runtime, grace_s, note))
 
 
-async def _stop_one(life: ContainerLife, runtime: Runtime, grace_s: float) -> None:
-    life.note_stopped(await runtime.stop(life.state.id, grace_s))
+async def _stop_one(child_id: str, runtime: Runtime, grace_s: float, note: Note) -> None:
+    note(await runtime.stop(child_id, grace_s))
 
 
 async def _drain(sidecar: Sidecar, at_most_s: float) -> None:

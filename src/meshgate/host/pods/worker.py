@@ -23,9 +23,9 @@ from meshgate.api import Container, Ref, decode
 from meshgate.errors import EnvironmentFault
 from meshgate.host.holder.requests import ChildState
 from meshgate.host.network import PodIdentity, PodNet, parse_capture
-from meshgate.host.pods.building import Building, MeshOnMachine, log_id
+from meshgate.host.pods.building import Building, MeshOnMachine, container_prefix, log_id
 from meshgate.host.pods.crew import Crew, newest_children, with_run
-from meshgate.host.pods.ending import stop_all
+from meshgate.host.pods.ending import running_ids, stop_all
 from meshgate.host.pods.events import EventStore, PodEvents
 from meshgate.host.pods.fault import CannotStart
 from meshgate.host.pods.injection import PROXY, proxy_role
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S = 0.5
 _RETRY_LONGEST_S = 10.0
-_CLEAN_UP_S = 30.0
+_CLEAN_UP_S = 60.0
 
 
 async def no_wait() -> None:
@@ -87,6 +87,7 @@ class PodWorker:
         self._started = stored_start(raw) or deps.now()
         self._message, self._reason = "", ""
         self._sidecar: Sidecar | None = None
+        self._connecting = asyncio.Lock()
 
     def update(self, raw: Raw) -> None:
         """The newest version of the object: only its deletion matters, the rest of a pod's spec does not change."""
@@ -126,7 +127,8 @@ class PodWorker:
             writing = group.create_task(self._write_statuses())
             living = group.create_task(self._live(children))
             grace_s = await self._end_asked.wait_for(lambda grace: grace is not None)
-            living.cancel()
+            async with self._connecting:  # no deadline: a network is whole within milliseconds, or an error is raised
+                living.cancel()
             await asyncio.wait([living])  # no deadline: it stops where it waits
             await self._end(grace_s or 0.0)
             writing.cancel()
@@ -164,7 +166,8 @@ class PodWorker:
         pause_s = _RETRY_FIRST_S
         while True:
             try:
-                return await self._deps.network.adopt(identity) or await self._attach(identity)
+                async with self._connecting:
+                    return await self._deps.network.adopt(identity) or await self._attach(identity)
             except EnvironmentFault as fault:
                 self._say("FailedCreatePodSandBox", fault.text)
             finally:
@@ -197,31 +200,34 @@ class PodWorker:
 
     async def _end(self, grace_s: float) -> None:
         self._write_now()
-        if self.crew is not None:
-            await self._stop(self.crew, grace_s)
+        await self._stop(grace_s)
         async with asyncio.timeout(_CLEAN_UP_S):
             await self._tear_down()
             await self._deps.runtime.close_log(log_id(self.uid))
-            for child_id in self._deps.runtime.container_ids(f"pod/{self.uid}/"):
+            for child_id in self._deps.runtime.container_ids(container_prefix(self.uid)):
                 await self._deps.runtime.forget(child_id)
-        if self.building is not None:
-            await asyncio.to_thread(self.building.places.remove)
+        places = self._deps.mesh.places.pod(self.uid, self.ref.namespace, self.ref.name)
+        await asyncio.to_thread(places.remove)
         self._deps.mesh.users.give_back(self._ids or ())
         self._deps.store.transact([Delete(ref=self.ref, uid=self.uid, grace_s=0, missing_ok=True)])
 
-    async def _stop(self, crew: Crew, grace_s: float) -> None:
+    async def _stop(self, grace_s: float) -> None:
         """Stop all containers; nobody is sent here any more by the time the first is told to end."""
         async with asyncio.TaskGroup() as group:
-            hurrying = group.create_task(self._kill_when_told(crew))
+            hurrying = group.create_task(self._kill_when_told())
             if grace_s > 0:
                 await self._deps.settle()
-            await stop_all(crew, self._deps.runtime, self._sidecar, grace_s)
+            await stop_all(self.uid, self._deps.runtime, self._sidecar, grace_s, self._note_stopped)
             hurrying.cancel()
 
-    async def _kill_when_told(self, crew: Crew) -> None:
+    async def _kill_when_told(self) -> None:
         await self._end_asked.wait_for(lambda grace: grace == 0)  # no deadline: cancelled when all has ended
-        for life in crew.running():
-            await self._deps.runtime.signal(life.state.id, signal.SIGKILL)
+        for child_id in running_ids(self.uid, self._deps.runtime):
+            await self._deps.runtime.signal(child_id, signal.SIGKILL)
+
+    def _note_stopped(self, ended: ChildState) -> None:
+        if self.crew is not None:
+            self.crew.note_stopped(ended)
 
     async def _tear_down(self) -> None:
         if self._sidecar is not None:
