@@ -137,7 +137,8 @@ def inside_load() -> str:
 
 def inside_result(mesh: Mesh) -> dict[str, object]:
     """End it; what the pod tells in its log."""
-    assert mesh.exec("load", "bash", "-c", "kill -TERM 1").returncode == 0
+    ended = mesh.exec("load", "bash", "-c", "kill -TERM 2")  # 1 is the container's own init
+    assert ended.returncode == 0, ended
 
     def text() -> str:
         return mesh.meshgate("logs", "load", "-c", "load").stdout
