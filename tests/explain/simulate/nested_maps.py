@@ -74,3 +74,9 @@ def _ranges(networks: set[Network], address: IpAddress) -> list[object]:
 def _wildcards(name: str) -> list[str]:
     labels = name.split(".")
     return ["." + ".".join(labels[at:]) for at in range(1, len(labels))]
+
+
+def has_common_keys(listener: v3.Listener) -> bool:
+    """Whether two chains would stand at the same place: Envoy refuses such a listener."""
+    keys = [key for chain in listener.filter_chains for key in set(_keys(chain.filter_chain_match))]
+    return len(keys) > len(set(keys))

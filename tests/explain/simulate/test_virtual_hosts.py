@@ -8,26 +8,8 @@ from hypothesis import strategies as st
 
 from meshgate.explain.simulate.virtual_hosts import choose_virtual_host
 from meshgate.proto import from_json, v3
+from tests.explain.simulate.domain_table import DOMAINS
 from tests.explain.simulate.made import named
-
-TABLE = [
-    ("exact", ["a.test", "*"], "a.test", "a.test"),
-    ("exact before wildcards", ["*.test", "a.*", "*", "a.test"], "a.test", "a.test"),
-    ("all", ["b.test", "*"], "a.test", "*"),
-    ("none", ["b.test"], "a.test", None),
-    ("suffix", ["*.test", "*"], "a.test", "*.test"),
-    ("longest suffix", ["*.test", "*.a.test", "*t"], "b.a.test", "*.a.test"),
-    ("suffix inside a label", ["*-x.test", "*.test"], "a-x.test", "*-x.test"),
-    ("prefix", ["a.*", "*"], "a.test", "a.*"),
-    ("longest prefix", ["a.*", "a.b.*"], "a.b.test", "a.b.*"),
-    ("a short suffix before a long prefix", ["a.b.c.*", "*t"], "a.b.c.test", "*t"),
-    ("a wildcard stands for something", ["*.test", "*"], ".test", "*"),
-    ("host in any case", ["a.test"], "A.Test", "a.test"),
-    ("domain in any case", ["A.Test"], "a.test", "A.Test"),
-    ("no host", ["*.test", "*"], "", "*"),
-    ("port counts", ["a.test", "*"], "a.test:80", "*"),
-    ("with its port", ["a.test:80", "*"], "a.test:80", "a.test:80"),
-]
 
 
 def _chosen(domains: list[str], host: str, *, ignore_port: bool = False) -> str | None:
@@ -39,7 +21,7 @@ def _chosen(domains: list[str], host: str, *, ignore_port: bool = False) -> str 
     return found.name if found else None
 
 
-@pytest.mark.parametrize(("domains", "host", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(("domains", "host", "expected"), [row[1:] for row in DOMAINS], ids=[row[0] for row in DOMAINS])
 def test_most_specific_domain_wins(domains: list[str], host: str, expected: str | None) -> None:
     assert _chosen(domains, host) == expected
     assert _chosen(domains[::-1], host) == expected

@@ -48,8 +48,8 @@ def _forward(action: v3.RouteAction, request: Request) -> Action | Stop:
         case "cluster":
             return ToCluster(action.cluster)
         case "cluster_header":
-            name = request.headers.get(action.cluster_header.lower(), "")
-            return ToCluster(name) if name else Stop(Failure.NO_CLUSTER, f"no header {action.cluster_header!r}")
+            names = request.headers.get(action.cluster_header.lower(), ())
+            return ToCluster(names[0]) if names else Stop(Failure.NO_CLUSTER, f"no header {action.cluster_header!r}")
         case "weighted_clusters":
             return ToWeighted(tuple(Share(one.name, one.weight.value) for one in action.weighted_clusters.clusters))
         case kind:

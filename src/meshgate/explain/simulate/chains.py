@@ -75,7 +75,10 @@ def _port_rank(match: v3.FilterChainMatch, port: int) -> Rank:
 
 
 def _range_rank(ranges: Iterable[v3.CidrRange], address: IpAddress | None, deviations: Deviations) -> Rank:
-    """The length of the longest range that holds the address. No range at all is the range of all addresses."""
+    """The length of the longest range that holds the address. No range at all is the range of all addresses.
+
+    If one chain has a range of length 0 and another none, Envoy takes either, by the order of a hash table.
+    """
     ranges = tuple(ranges)
     if not ranges:
         return 0

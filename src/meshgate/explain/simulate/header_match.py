@@ -8,20 +8,20 @@ from meshgate.explain.simulate.text_match import NotSimulated, is_full_match, is
 from meshgate.proto import v3
 
 
-def is_header_match(matcher: v3.HeaderMatcher, headers: Mapping[str, str]) -> bool:
-    """Whether the request's header fulfils the condition.
+def is_header_match(matcher: v3.HeaderMatcher, headers: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the request's header fulfils the condition; of several values one is enough.
 
     A header that is not there fulfils nothing, not even an inverted condition, unless the condition is about being
     there or takes a missing header as an empty one.
     """
-    value = headers.get(matcher.name.lower())
+    values = headers.get(matcher.name.lower(), ())
     kind = matcher.WhichOneof("header_match_specifier")
-    if value is None and matcher.treat_missing_header_as_empty:
-        value = ""
-    if kind in (None, "present_match"):
+    if not values and matcher.treat_missing_header_as_empty:
+        values = ("",)
+    if kind is None or kind == "present_match":
         wanted = matcher.present_match if kind else True
-        return ((value is not None) == wanted) != matcher.invert_match
-    return value is not None and _holds(matcher, kind, value) != matcher.invert_match
+        return (bool(values) == wanted) != matcher.invert_match
+    return bool(values) and any(_holds(matcher, kind, value) for value in values) != matcher.invert_match
 
 
 def _holds(matcher: v3.HeaderMatcher, kind: str, value: str) -> bool:

@@ -1,8 +1,8 @@
 """Path normalisation of the connection manager, before any route is looked at.
 
 Escaped slashes are kept, refused or unescaped. Then `normalize_path` does what a browser does to a URL's path:
-backslash becomes slash, what needs no escape is unescaped, what needs one gets it, `.` and `..` are resolved. Then
-`merge_slashes` makes one slash of several. The query is left alone.
+backslash becomes slash, what needs no escape is unescaped, what needs one gets it, `.` and `..` are resolved (also with
+`;parameters`, which some servers cut off). Then `merge_slashes` makes one slash of several. The query is left alone.
 
 https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
 """
@@ -16,7 +16,7 @@ from meshgate.proto import v3
 
 _ESCAPED_UNRESERVED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_MUST_ESCAPE = re.compile(rb"[\x00-\x20\"<>`{}\x7f-\xff]")
+_MUST_ESCAPE = re.compile(rb"[\x00-\x20\"<>^`{|}\x7f-\xff]")
 _ESCAPED_SLASH = re.compile(r"%2f|%5c", re.IGNORECASE)
 _SLASHES = re.compile(r"/{2,}")
 
@@ -30,6 +30,8 @@ def normalised_path(path: str, hcm: v3.HttpConnectionManager) -> str | Stop:
     if isinstance(unescaped, Stop):
         return unescaped
     if hcm.normalize_path.value:
+        if "%00" in unescaped:
+            return Stop(Failure.BAD_REQUEST, "the path has an escaped nil")
         unescaped = canonical_path(unescaped)
     if hcm.merge_slashes:
         unescaped = _SLASHES.sub("/", unescaped)
@@ -53,11 +55,14 @@ def _without_dot_segments(path: str) -> str:
     first, *segments = path.split("/")
     kept: list[str] = []
     for segment in segments:
-        if segment == "..":
-            del kept[-1:]
-        elif segment != ".":
-            kept.append(segment)
-    if segments and segments[-1] in (".", ".."):
+        match segment.partition(";")[0]:
+            case "..":
+                del kept[-1:]
+            case ".":
+                pass
+            case _:
+                kept.append(segment)
+    if segments and segments[-1].partition(";")[0] in (".", ".."):
         kept.append("")
     return "/".join([first, *kept])
 

@@ -33,7 +33,7 @@ def redirect(route: v3.Route, request: Request) -> Redirect | Stop:
 def _scheme(action: v3.RedirectAction, request: Request) -> str:
     if action.https_redirect:
         return "https"
-    return action.scheme_redirect or request.headers[":scheme"]
+    return action.scheme_redirect or request.scheme
 
 
 def _host(request: Request, scheme: str, port: str) -> str:
@@ -41,7 +41,7 @@ def _host(request: Request, scheme: str, port: str) -> str:
     start = port_start(request.host)
     if start < 0:
         return request.host
-    own = request.headers["x-forwarded-proto"]
+    own = request.forwarded_proto
     is_default = own != scheme and request.host[start:] == _DEFAULT_PORT.get(own)
     return request.host[:start] if port or is_default else request.host
 

@@ -1,7 +1,7 @@
 """The request as the route table sees it: codec and connection manager have had their say.
 
 The codec must be able to read the bytes; a request needs a host; the path is normalised if the connection manager says
-so. Headers are joined per name, as all of Envoy's matchers read them.
+so. A header that comes several times has several values, but Envoy joins those that it knows by name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,15 @@ from meshgate.explain.simulate.path import normalised_path
 from meshgate.explain.simulate.result import Failure, Stop
 from meshgate.proto import v3
 
+_INLINE = """
+    accept accept-encoding access-control-request-headers access-control-request-method authorization cache-control
+    content-encoding content-type grpc-accept-encoding grpc-timeout if-match if-modified-since if-none-match if-range
+    origin pragma referer user-agent via x-client-trace-id x-envoy-attempt-count x-envoy-decorator-operation
+    x-envoy-downstream-service-cluster x-envoy-external-address x-envoy-original-path x-forwarded-for x-forwarded-host
+    x-forwarded-port x-request-id"""
+_JOINED = frozenset(_INLINE.split())
+"""Envoy's inline headers: one value each, whatever came, with a comma between. Found by asking Envoy 1.40."""
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """What routes are matched against."""
@@ -23,16 +32,22 @@ class Request(Struct, frozen=True, kw_only=True):
     host: str
     path: str
     """Normalised, with the query."""
-    is_tls: bool
-    """The downstream connection is TLS, terminated here."""
+    scheme: str
+    """`:scheme`: of the connection, or of the one before a trusted proxy."""
+    forwarded_proto: str
+    """`x-forwarded-proto`: the same, but a trusted proxy may write anything."""
     has_client_certificate: bool
-    headers: Mapping[str, str]
-    """By name in lower case, pseudo headers included; several values of one name joined by a comma."""
+    headers: Mapping[str, tuple[str, ...]]
+    """By name in lower case, pseudo headers included."""
     random: int
 
     @property
     def path_only(self) -> str:
         return self.path.partition("?")[0]
+
+    @property
+    def is_connect(self) -> bool:
+        return self.headers[":method"] == ("CONNECT",)
 
     @property
     def query(self) -> str:
@@ -46,13 +61,15 @@ def read_request(
     if encrypted or call.protocol == "tcp":
         return Stop(Failure.PROTOCOL)
     if deviations.lenient_requests:
-        return _request(call, call.path)
+        return _request(call, call.path, hcm, call.host)
     if not _is_codec_fit(hcm, call):
         return Stop(Failure.PROTOCOL)
     if not call.host:
         return Stop(Failure.BAD_REQUEST, "the request has no host")
+    if not _is_path_readable(call):
+        return Stop(Failure.BAD_REQUEST, "the path has characters that must be escaped, or does not begin with a slash")
     path = normalised_path(call.path, hcm)
-    return path if isinstance(path, Stop) else _request(call, path, host=_stripped_host(hcm, call))
+    return path if isinstance(path, Stop) else _request(call, path, hcm, _stripped_host(hcm, call))
 
 
 def _is_codec_fit(hcm: v3.HttpConnectionManager, call: Call) -> bool:
@@ -79,19 +96,31 @@ def port_start(host: str) -> int:
     return at if at > host.rfind("]") else -1
 
 
-def _request(call: Call, path: str, host: str | None = None) -> Request:
-    is_tls = call.tls != "plaintext"
-    host = call.host if host is None else host
-    headers = {":authority": host, "host": host, ":path": path, ":method": call.method}
-    headers[":scheme"] = "https" if is_tls else "http"
+def _is_path_readable(call: Call) -> bool:
+    """HTTP/1.1 takes printable ASCII, HTTP/2 all but control characters and spaces."""
+    highest = 0x7E if call.protocol == "http" else 0x10FFFF
+    is_legal = all(0x20 < ord(letter) <= highest and letter != "\x7f" for letter in call.path)
+    return is_legal and (call.path.startswith("/") or call.method == "CONNECT")
+
+
+def _request(call: Call, path: str, hcm: v3.HttpConnectionManager, host: str) -> Request:
+    headers: dict[str, tuple[str, ...]] = {}
     for name, value in call.headers:
         key = name.lower()
-        headers[key] = f"{headers[key]},{value}" if key in headers else value
-    headers["x-forwarded-proto"] = headers[":scheme"]
+        headers[key] = (*headers.get(key, ()), value.strip())
+    for key in _JOINED & headers.keys():
+        headers[key] = (",".join(headers[key]),)
+    own = "http" if call.tls == "plaintext" else "https"
+    is_trusted = not hcm.use_remote_address.value or hcm.xff_num_trusted_hops > 0
+    forwarded_proto = next(iter(headers.get("x-forwarded-proto", ())), own) if is_trusted else own
+    scheme = forwarded_proto if forwarded_proto in ("http", "https") else own
+    headers |= {":authority": (host,), "host": (host,), ":path": (path,), ":method": (call.method,)}
+    headers |= {":scheme": (scheme,), "x-forwarded-proto": (forwarded_proto,)}
     return Request(
         host=host,
         path=path,
-        is_tls=is_tls,
+        scheme=scheme,
+        forwarded_proto=forwarded_proto,
         has_client_certificate=call.tls == "mtls",
         headers=headers,
         random=call.random,

@@ -29,8 +29,8 @@ def choose_route(virtual_host: v3.VirtualHost, request: Request, deviations: Dev
 
 def _is_path_match(match: v3.RouteMatch, request: Request, deviations: Deviations) -> bool:
     kind = match.WhichOneof("path_specifier")
-    if kind == "connect_matcher" or request.headers[":method"] == "CONNECT":
-        return kind == "connect_matcher" and request.headers[":method"] == "CONNECT"
+    if kind == "connect_matcher" or request.is_connect:
+        return kind == "connect_matcher" and request.is_connect
     if kind == "safe_regex":
         return (is_found if deviations.loose_paths else is_full_match)(match.safe_regex, request.path_only)
     fold = str.lower if match.HasField("case_sensitive") and not match.case_sensitive.value else str
@@ -77,7 +77,7 @@ def _is_fraction_hit(match: v3.RouteMatch, random: int) -> bool:
 
 
 def _is_grpc(request: Request) -> bool:
-    kind = request.headers.get("content-type", "")
+    kind = "".join(request.headers.get("content-type", ()))
     return kind == "application/grpc" or kind.startswith("application/grpc+")
 
 

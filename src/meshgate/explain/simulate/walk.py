@@ -78,7 +78,7 @@ def _through_routes(
     if virtual_host is None:
         return result.stopped(Stop(Failure.NO_VIRTUAL_HOST))
     result = _with_origin(replace(result, virtual_host=virtual_host.name), "virtual_host", virtual_host.metadata)
-    if virtual_host.require_tls == v3.VirtualHost.ALL and request.headers["x-forwarded-proto"] != "https":
+    if virtual_host.require_tls == v3.VirtualHost.ALL and request.forwarded_proto != "https":
         return result.stopped(Stop(Failure.TLS_REQUIRED))
     try:
         route = choose_route(virtual_host, request, deviations)

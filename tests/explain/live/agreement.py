@@ -1,0 +1,133 @@
+"""One live Envoy, and how its answers are held against those of the simulation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from meshgate.explain import (
+    Call,
+    Configuration,
+    DirectResponse,
+    Failure,
+    Redirect,
+    Result,
+    ToCluster,
+    ToWeighted,
+    simulate,
+)
+from meshgate.explain.simulate.call import REDIRECTED_TO
+from meshgate.proto import v3
+from tests.explain.live.client import Answer, send
+from tests.explain.live.echo import Upstreams, running_upstreams
+from tests.explain.live.own_network import Run, own_network
+from tests.explain.live.rehosted import is_bound, rehosted
+from tests.live_envoy import LiveEnvoy, free_ports, running_envoy
+
+
+class Agreement:
+    """Walks and sends calls, and says where the answers differ."""
+
+    def __init__(self, run: Run, envoy: LiveEnvoy, upstreams: Upstreams) -> None:
+        self._run, self._envoy, self._upstreams = run, envoy, upstreams
+        self.count = 0
+        """Calls compared so far."""
+
+    def differences(self, made: Configuration, calls: Iterable[Call]) -> list[str]:
+        """One text for each call that ends elsewhere; Envoy must take the resources."""
+        return self._run(lambda: list(self._compared(made, calls)))
+
+    def _compared(self, made: Configuration, calls: Iterable[Call]) -> Iterator[str]:
+        ports = dict(zip((one.name for one in made.listeners), free_ports(len(made.listeners)), strict=True))
+        self._envoy.apply(())  # two listeners of one address, old and new, are refused
+        self._envoy.apply(rehosted(made, ports, self._upstreams.ports(made.clusters)))
+        for call in calls:
+            difference = self._difference(made, call, ports)
+            if difference:
+                yield difference
+
+    def _difference(self, made: Configuration, call: Call, ports: dict[str, int]) -> str:
+        entry = _entry(made, call)
+        if entry is None or (call.arrival == "outbound" and _is_bound_port(made, call.port)):
+            return ""  # nothing to connect to, or handed over to a socket that has been moved
+        self.count += 1
+        result, answer = simulate(made, call), send(call, ports[entry.name])
+        difference = mismatch(result, answer)
+        if not difference:
+            return ""
+        return f"{difference}: {_given(call)}: simulated {_given(result)}, Envoy answers {_given(answer)}"
+
+
+@contextlib.contextmanager
+def agreeing_envoy() -> Iterator[Agreement]:
+    """An Envoy with its upstreams in a network of its own."""
+    with contextlib.ExitStack() as stack:
+        run = stack.enter_context(own_network())
+        upstreams = run(lambda: stack.enter_context(running_upstreams()))
+        envoy = run(lambda: stack.enter_context(running_envoy(isolated=False)))
+        yield Agreement(run, envoy, upstreams)
+
+
+def _given(value: Struct) -> str:
+    """What differs from the defaults."""
+    shown = msgspec.structs.asdict(value)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(type(value))}
+    return str({name: one for name, one in shown.items() if one != defaults[name] and name != "origins"})
+
+
+def _entry(made: Configuration, call: Call) -> v3.Listener | None:
+    """The listener whose socket the kernel would give the connection to."""
+    port = REDIRECTED_TO.get(call.arrival, call.port)
+    bound = [one for one in made.listeners if is_bound(one) and one.address.socket_address.port_value == port]
+    exact = [one for one in bound if one.address.socket_address.address == call.address]
+    return next(iter((*exact, *bound)), None)
+
+
+def _is_bound_port(made: Configuration, port: int) -> bool:
+    return any(is_bound(one) and one.address.socket_address.port_value == port for one in made.listeners)
+
+
+def mismatch(result: Result, answer: Answer) -> str:
+    """What is wrong, empty if nothing is."""
+    if result.error is not None:
+        return _error_mismatch(result.error, answer)
+    match result.action:
+        case ToCluster(name):
+            is_same = answer.cluster == name
+        case ToWeighted(shares):
+            is_same = answer.cluster in {share.cluster for share in shares if share.weight}
+        case Redirect(status, location):
+            is_same = (answer.status, answer.location) == (status, location)
+        case DirectResponse(status):
+            is_same = answer.status == status and not answer.cluster
+        case _:
+            return "no action"
+    return "" if is_same and answer.route in ("", "-", result.route) else "another action"
+
+
+_STATUS = {
+    Failure.BAD_REQUEST: 400,
+    Failure.NO_VIRTUAL_HOST: 404,
+    Failure.NO_ROUTE: 404,
+    Failure.TLS_REQUIRED: 301,
+}
+
+
+def _error_mismatch(error: Failure, answer: Answer) -> str:
+    if error is Failure.NOT_SIMULATED:
+        return ""
+    if answer.cluster:
+        return "an upstream was reached"
+    match error:
+        case Failure.NO_FILTER_CHAIN | Failure.TLS | Failure.CLIENT_CERTIFICATE:
+            is_same = answer.status is None
+        case Failure.PROTOCOL:
+            is_same = answer.status in (None, 400)
+        case Failure.NO_CLUSTER:
+            is_same = answer.status is None or answer.status >= 500
+        case _:
+            is_same = answer.status == _STATUS.get(error)
+    return "" if is_same or answer.status == 0 else "another error"
