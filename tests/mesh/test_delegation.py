@@ -62,3 +62,14 @@ def test_what_is_inherited() -> None:
     first, other = (route for _, route in merge_routes(root, given))
     assert (first.name, first.timeout, first.rewrite) == ("root", second, HTTPRewrite(uri="/own"))
     assert (other.name, other.timeout, other.rewrite) == ("root-own", 2 * second, HTTPRewrite(uri="/root"))
+
+
+def test_routes_that_can_never_apply_are_left_out() -> None:
+    root = HTTPRoute(match=(Match(port=80),))
+    given = (HTTPRoute(match=(Match(port=81),)), HTTPRoute(name="kept"))
+    assert [(place, route.name) for place, route in merge_routes(root, given)] == [(1, "kept")]
+
+
+def test_a_delegate_may_only_ask_for_more() -> None:
+    assert not is_contradiction(Match(headers=(("x", Prefix(value="a")),)), Match(headers=(("x", Present()),)))
+    assert is_contradiction(Match(headers=(("x", Prefix(value="a")),)), Match(headers=(("x", Regex(value="a.*")),)))

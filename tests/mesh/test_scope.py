@@ -73,3 +73,18 @@ def test_only_what_some_rule_looks_at_is_relevant_of_a_client() -> None:
     world = snapshot(text).world
     found = client_selectors(world.virtual_services, world.destination_rules)
     assert (found.label_keys, found.namespaces) == (frozenset("abcd"), frozenset({"shop"}))
+
+
+def test_rules_of_a_namespace_for_some_workloads_hide_those_of_the_service() -> None:
+    text = service("web", "http:80") + istio("DestinationRule", "all", "{host: web, subsets: [{name: all}]}")
+    own = "{host: '*.default.svc.cluster.local', workloadSelector: {matchLabels: {app: a}}, subsets: [{name: own}]}"
+    text += istio("DestinationRule", "own", own, namespace="shop")
+    host = "web.default.svc.cluster.local"
+    found = {
+        (namespace, app): Scope(view(text, namespace, (("app", app),))).rule_for_host(host)
+        for namespace in ("shop", "edge")
+        for app in ("a", "b")
+    }
+    names = {key: rule.ref.name if rule else "" for key, rule in found.items()}
+    # as in Istio: the namespace's own rules are looked at alone, even if none of them is for the workload
+    assert names == {("shop", "a"): "own", ("shop", "b"): "", ("edge", "a"): "all", ("edge", "b"): "all"}

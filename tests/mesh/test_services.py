@@ -6,7 +6,7 @@ import pytest
 
 from meshgate.mesh import Facts, MeshService, Protocol, Resolving
 from meshgate.mesh.scope import merged_by_host
-from tests.mesh.objects import istio, service, snapshot
+from tests.mesh.objects import istio, pod, service, snapshot
 
 
 def only(text: str, facts: Facts | None = None) -> MeshService:
@@ -171,3 +171,21 @@ def test_kubernetes_goes_before_an_older_entry_of_its_name() -> None:
         "name: web,", "name: web, creationTimestamp: '2030-01-01T00:00:00Z',"
     )
     assert merged(text).registry == "Kubernetes"
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [
+        pytest.param("", "web-7f9-x", id="none"),
+        pytest.param("{kind: ReplicaSet, name: web-7f9, controller: true}", "web", id="replica set"),
+        pytest.param("{kind: Deployment, name: web, controller: true}", "web", id="deployment"),
+        pytest.param("{kind: Job, name: web}", "web-7f9-x", id="no controller"),
+    ],
+)
+def test_the_owner_of_a_workload(owners: str, expected: str) -> None:
+    text = pod("web-7f9-x", "10.0.0.1", app="web")
+    if owners:
+        owner = f"ownerReferences: [{owners[:-1]}, apiVersion: apps/v1, uid: u}}], "
+        text = text.replace("metadata: {", "metadata: {" + owner)
+    (found,) = snapshot(text).workloads.values()
+    assert (found.owner, found.service_account, found.ports) == (expected, "default", (("web", 8080),))

@@ -6,7 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from meshgate.api import HTTPRoute, Origin, Ref
+from meshgate.mesh import BoundVirtualService, HttpRule
 from meshgate.plan import Plan
+from meshgate.plan.destinations import Destinations
+from meshgate.plan.http_routes import RouteContext, routes_of
 from meshgate.plan.values import (
     CorsPlan,
     DelayFault,
@@ -16,6 +20,7 @@ from meshgate.plan.values import (
     MirrorPlan,
     PathExact,
     PathPrefix,
+    PathRegex,
     PathSeparatedPrefix,
     PrefixRewrite,
     RedirectAction,
@@ -80,6 +85,11 @@ def test_each_match_is_a_route_in_the_order_given() -> None:
     assert found[0].match == RouteMatch(path=PathPrefix(value="/a"), case_sensitive=True)
     assert found[1].match == RouteMatch(path=PathExact(value="/b"), case_sensitive=False)
     assert [route.operation for route in found] == [f"web.{LOCAL}:80/a*", f"web.{LOCAL}:80/b", f"cart.{LOCAL}:80/*"]
+
+
+def test_paths_by_expression() -> None:
+    (first, _) = routes(f"  - {{match: [{{uri: {{regex: '/a/.*'}}}}], route: [{WEB}]}}\n  - route: [{WEB}]")
+    assert (first.match.path, first.operation) == (PathRegex(value="/a/.*"), f"web.{LOCAL}:80/a/.*")
 
 
 def test_nothing_is_made_of_what_is_behind_a_route_that_takes_all() -> None:
@@ -269,7 +279,7 @@ def test_a_delegate_sends_to_its_own_namespace() -> None:
 def test_conditions_that_envoy_decides() -> None:
     match = """{
       method: {exact: GET}, authority: {regex: '.*[.]org'}, scheme: {exact: https},
-      headers: {x-a: {exact: '1'}, x-b: {}, x-c: {regex: 'a|b'}}, withoutHeaders: {x-d: {exact: '2'}, x-e: {}},
+      headers: {x-a: {prefix: '1'}, x-b: {}, x-c: {regex: 'a|b'}}, withoutHeaders: {x-d: {exact: '2'}, x-e: {}},
       queryParams: {q: {exact: '3'}}}"""
     found = routes(f"  - match: [{match}]\n    route: [{WEB}]")[0].match
     assert [(header.name, header.invert, header.treat_missing_as_empty) for header in found.headers] == [
@@ -282,6 +292,18 @@ def test_conditions_that_envoy_decides() -> None:
         (":authority", False, False),
         (":scheme", False, False),
     ]
-    assert [type(header.match).__name__ for header in found.headers[:3]] == ["TextExact", "TextPresent", "TextRegex"]
+    assert [type(header.match).__name__ for header in found.headers[:3]] == ["TextPrefix", "TextPresent", "TextRegex"]
     assert found.headers[6].match == TextRegex(value=".*[.]org")
     assert [(query.name, query.match) for query in found.query_parameters] == [("q", TextExact(value="3"))]
+
+
+def test_a_rule_without_a_destination_that_gets_anything_is_answered_503() -> None:
+    """Validation refuses it; but a plan is made of whatever there is, and must never be invalid for Envoy."""
+    rule = HttpRule(route=HTTPRoute(), origin=Origin(Ref("VirtualService", "default", "vs")), namespace="default")
+    bound = BoundVirtualService(
+        ref=rule.origin.ref, creation="", hosts=("web",), gateways=("mesh",), export=("*",), http=(rule,)
+    )
+    context = RouteContext(namespace="default", labels=(), gateways=frozenset({"mesh"}), port=80)
+    (route,) = routes_of(bound, context, Destinations())
+    assert clusters_of(route) == ["BlackHoleCluster"]
+    assert route.operation == "vs:80/*"

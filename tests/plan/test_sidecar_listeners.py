@@ -254,3 +254,11 @@ def test_udp_ports_are_none_of_a_proxys_business() -> None:
     text = service("dns", "dns:53", ip="10.96.0.1").replace("port: 53", "port: 53, protocol: UDP")
     plan = planned(text)
     assert (listener_names(plan), cluster_names(plan)) == ([], [])
+
+
+def test_tls_to_an_alias_is_told_by_its_names() -> None:
+    alias = service("alias", extra="type: ExternalName\n  externalName: a.org")
+    (chain,) = listener(planned(entry("a", "a.org", "443:TLS") + alias), "0.0.0.0_443").filter_chains
+    assert chain.match == FilterChainMatch(
+        server_names=("a.org", f"alias.{LOCAL}", "alias.default", "alias.default.svc")
+    )

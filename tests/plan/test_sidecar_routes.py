@@ -200,3 +200,21 @@ def test_requests_are_hashed_as_the_rule_of_the_service_says() -> None:
     assert action.hash_policies == (HashHeader(name="x-user"),)
     assert action.retry is not None
     assert not action.retry.previous_hosts
+
+
+def test_an_alias_of_a_host_that_the_mesh_does_not_know() -> None:
+    text = WEB + service("alias", extra="type: ExternalName\n  externalName: example.org") + routed("web", "alias")
+    (route,) = virtual_host(planned(text), "80", f"web.{LOCAL}:80").routes
+    assert clusters_of(route) == ["outbound|80||example.org"]
+
+
+def test_a_short_name_that_two_services_want_belongs_to_the_first() -> None:
+    text = WEB + istio(
+        "ServiceEntry", "web", "{hosts: [web.default], ports: [{number: 80, name: http, protocol: HTTP}]}"
+    )
+    hosts = configuration(planned(text), "80").virtual_hosts
+    domains = {host.name: host.domains for host in hosts}
+    assert "web.default" in domains["web.default:80"]
+    assert "web.default" not in domains[f"web.{LOCAL}:80"]
+    elsewhere = configuration(planned(text, in_namespace(SIDECAR, "edge")), "80").virtual_hosts
+    assert "web.default" not in {host.name: host.domains for host in elsewhere}[f"web.{LOCAL}:80"]

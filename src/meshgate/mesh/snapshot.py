@@ -64,7 +64,3 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     @property
     def facts(self) -> Facts:
         return self.world.facts
-
-    @property
-    def mesh_config(self) -> MeshConfig:
-        return self.world.mesh

@@ -26,12 +26,10 @@ def targets_by_address(
     found: dict[str, list[ServiceTarget]] = defaultdict(list)
     for service in services:
         for port in service.ports:
-            for endpoint in endpoints.of(service.hostname, service.namespace, port.number):
+            listed = endpoints.of(service.hostname, service.namespace, port.number)
+            fixed = (one.endpoint for one in service.fixed if one.port == port.number)
+            for endpoint in (*listed, *fixed):
                 found[endpoint.address].append(ServiceTarget(service=service, port=port, target=endpoint.port))
-            for fixed in service.fixed:
-                if fixed.port == port.number:
-                    target = ServiceTarget(service=service, port=port, target=fixed.endpoint.port)
-                    found[fixed.endpoint.address].append(target)
     return {address: tuple(targets) for address, targets in found.items()}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from meshgate.api import Labels, Problem, Server, ServerTLSMode, codes, is_subset
+from meshgate.api import Labels, Problem, Server, codes, is_subset
 from meshgate.mesh import BoundGateway, BoundServer, Protocol, ServiceTarget, at, parse_protocol, warning
 from meshgate.plan import names
 
@@ -42,11 +42,6 @@ def is_tls_server(server: Server) -> bool:
     """Whether TLS is terminated or told apart on the port; `httpsRedirect` on a plaintext HTTP port is not that."""
     protocol = protocol_of(server)
     return protocol.is_tls or (server.tls is not None and not protocol.is_http)
-
-
-def is_passthrough(server: Server) -> bool:
-    """Whether TLS goes through as it is."""
-    return server.tls is not None and server.tls.mode in (ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_PASSTHROUGH)
 
 
 def merged_servers(

@@ -92,7 +92,11 @@ def gateway_http_routes(port: int, bind: str) -> str:
 
 
 def gateway_https_routes(port: int, port_name: str, gateway: str, namespace: str, bind: str) -> str:
-    """Route configuration of one HTTPS server; the port is that of the gateway's Service."""
+    """Route configuration of one HTTPS server; the port is that of the gateway's Service.
+
+    >>> gateway_https_routes(443, "https", "web", "shop", ""), gateway_https_routes(443, "https", "web", "shop", "::1")
+    ('https.443.https.web.shop', 'https.443.https.web.shop.::1')
+    """
     return f"https.{port}.{port_name}.{gateway}.{namespace}" + (f".{bind}" if bind else "")
 
 

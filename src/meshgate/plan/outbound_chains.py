@@ -120,18 +120,23 @@ class OutboundChains:
         self, virtual_services: list[BoundVirtualService], service: MeshService, port: Port, place: Place
     ) -> Iterator[FilterChainPlan]:
         seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
-        for virtual_service in virtual_services:
-            for rule in virtual_service.tls:
-                for match in rule.route.match:
-                    if not self._is_tls_for(match, virtual_service, port):
-                        continue
-                    # of two matches that Envoy could not tell apart the first counts
-                    key = (tuple(sorted(match.sni_hosts)), tuple(sorted(match.destination_subnets)))
-                    if key not in seen:
-                        seen.add(key)
-                        yield self._tls_chain(rule, match, virtual_service, port, place)
+        for virtual_service, rule, match in self._tls_matches(virtual_services, port):
+            # of two matches that Envoy could not tell apart the first counts
+            key = (tuple(sorted(match.sni_hosts)), tuple(sorted(match.destination_subnets)))
+            if key not in seen:
+                seen.add(key)
+                yield self._tls_chain(rule, match, virtual_service, port, place)
         if not seen:
             yield self._own_chain(service, port, place, self._server_names(service, place))
+
+    def _tls_matches(
+        self, virtual_services: list[BoundVirtualService], port: Port
+    ) -> Iterator[tuple[BoundVirtualService, TlsRule, TLSMatchAttributes]]:
+        """The matches of TLS rules that are for this client and port."""
+        for virtual_service in virtual_services:
+            for rule in virtual_service.tls:
+                found = (match for match in rule.route.match if self._is_tls_for(match, virtual_service, port))
+                yield from ((virtual_service, rule, match) for match in found)
 
     def _own_chain(
         self, service: MeshService, port: Port, place: Place, server_names: tuple[str, ...]

@@ -20,7 +20,7 @@ from meshgate.plan.identity import is_refused
 from meshgate.plan.load_balancing import balancing, circuit_breakers, connect_timeout, outlier_detection, tcp_keepalive
 from meshgate.plan.traffic_policies import EffectivePolicy, effective_policy
 from meshgate.plan.upstream_http import upstream_http
-from meshgate.plan.values import ClusterPlan, EndpointSelector, LoadAssignmentPlan, ServiceMetadata
+from meshgate.plan.values import ClusterPlan, DnsSettings, EndpointSelector, LoadAssignmentPlan, ServiceMetadata
 
 Made = tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]
 
@@ -35,16 +35,19 @@ def service_clusters(
     problems: list[Problem] = []
     for subset, labels in _subsets(rule):
         policy = effective_policy(rule, subset, port.number)
-        base = _base(service, port, subset, labels, policy, mesh)
+        base = _base(service, port, subset, policy, mesh)
         if rule is not None:
             base = msgspec.structs.replace(base, config=names.config_path(rule.ref))
         if is_refused(policy.tls):
             problems += _refused(policy, service)
-            clusters.append(_without_endpoints(base))
+            clusters.append(base)
             continue
-        cluster = _shaped(base, service, port, labels, policy, client, mesh)
-        if cluster is not None:
-            clusters.append(cluster)
+        http = upstream_http(port.protocol, policy, mesh, is_sidecar=client.role == "sidecar")
+        base = msgspec.structs.replace(base, http=http)
+        if _is_original_dst(service, client) or balancing(policy.load_balancer).is_passthrough:
+            clusters.append(msgspec.structs.replace(base, type="ORIGINAL_DST", lb_policy="CLUSTER_PROVIDED"))
+        else:
+            clusters += _with_endpoints(_balanced(base, policy), service, port, labels, dns_settings(mesh, client))
     return tuple(clusters), tuple(dict.fromkeys(problems))
 
 
@@ -67,10 +70,8 @@ def _refused(policy: EffectivePolicy, service: MeshService) -> Iterator[Problem]
     )
 
 
-def _base(
-    service: MeshService, port: Port, subset: str, labels: Labels, policy: EffectivePolicy, mesh: MeshConfig
-) -> ClusterPlan:
-    """What all kinds of clusters have in common, with a type to be replaced."""
+def _base(service: MeshService, port: Port, subset: str, policy: EffectivePolicy, mesh: MeshConfig) -> ClusterPlan:
+    """What all kinds of clusters have in common. It has no endpoint: HTTP is answered 503, other bytes are refused."""
     name = names.outbound_cluster(port.number, subset, service.hostname)
     pool = policy.connection_pool
     return ClusterPlan(
@@ -90,43 +91,32 @@ def _base(
     )
 
 
-def _without_endpoints(base: ClusterPlan) -> ClusterPlan:
-    """HTTP is answered 503, other connections are closed."""
-    return msgspec.structs.replace(base, type="STATIC", lb_policy="ROUND_ROBIN")
-
-
-def _shaped(
-    base: ClusterPlan,
-    service: MeshService,
-    port: Port,
-    labels: Labels,
-    policy: EffectivePolicy,
-    client: Client,
-    mesh: MeshConfig,
-) -> ClusterPlan | None:
-    """The cluster with its kind of endpoints; None for a DNS service that has no name to resolve, as in Istio."""
+def _balanced(base: ClusterPlan, policy: EffectivePolicy) -> ClusterPlan:
     chosen = balancing(policy.load_balancer)
-    http = upstream_http(port.protocol, policy, mesh, is_sidecar=client.role == "sidecar")
-    if _is_original_dst(service, client) or chosen.is_passthrough:
-        return msgspec.structs.replace(base, type="ORIGINAL_DST", lb_policy="CLUSTER_PROVIDED", http=http)
-    shaped = msgspec.structs.replace(
-        base, lb_policy=chosen.policy, hash_settings=chosen.hashing, slow_start=chosen.slow_start, http=http
+    return msgspec.structs.replace(
+        base, lb_policy=chosen.policy, hash_settings=chosen.hashing, slow_start=chosen.slow_start
     )
+
+
+def _with_endpoints(
+    cluster: ClusterPlan, service: MeshService, port: Port, labels: Labels, dns: DnsSettings
+) -> Iterator[ClusterPlan]:
+    """The cluster with its endpoints; none for a DNS service that has no name to resolve, as in Istio."""
     if service.resolving not in (Resolving.DNS, Resolving.DNS_ROUND_ROBIN):
         selector = EndpointSelector(
             hostname=service.hostname, namespace=service.namespace, port=port.number, labels=labels
         )
-        return msgspec.structs.replace(shaped, type="EDS", endpoints=selector)
+        yield msgspec.structs.replace(cluster, type="EDS", endpoints=selector)
+        return
     found = [fixed.endpoint for fixed in service.fixed if fixed.port == port.number]
-    chosen_endpoints = [endpoint for endpoint in found if is_subset(labels, endpoint.labels)]
-    if not chosen_endpoints:
-        return None
-    return msgspec.structs.replace(
-        shaped,
-        type="STRICT_DNS" if service.resolving is Resolving.DNS else "LOGICAL_DNS",
-        dns=dns_settings(mesh, client),
-        load_assignment=LoadAssignmentPlan(cluster=base.name, localities=localities(chosen_endpoints)),
-    )
+    chosen = [endpoint for endpoint in found if is_subset(labels, endpoint.labels)]
+    if chosen:
+        yield msgspec.structs.replace(
+            cluster,
+            type="STRICT_DNS" if service.resolving is Resolving.DNS else "LOGICAL_DNS",
+            dns=dns,
+            load_assignment=LoadAssignmentPlan(cluster=cluster.name, localities=localities(chosen)),
+        )
 
 
 def _is_original_dst(service: MeshService, client: Client) -> bool:
