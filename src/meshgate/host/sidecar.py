@@ -200,14 +200,13 @@ async def admin(socket_path: Path, method: str, target: str) -> tuple[int, str]:
             f"{method} {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
         )
         await writer.drain()
-        status = int((await reader.readline()).split()[1])
-        headers = await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
         body = await reader.read()
     finally:
         writer.close()
-    if b"transfer-encoding: chunked" in headers.lower():
+    if b"transfer-encoding: chunked" in head.lower():
         body = _unchunked(body)
-    return status, body.decode(errors="replace")
+    return int(head.split()[1]), body.decode(errors="replace")
 
 
 def _unchunked(body: bytes) -> bytes:

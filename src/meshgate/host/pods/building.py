@@ -15,6 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+import meshgate
 from meshgate.api import Container
 from meshgate.host.network import SIDECAR_GID, PodNet
 from meshgate.host.pods.environment import environment, expand_all
@@ -74,9 +75,12 @@ class MeshOnMachine(Struct, frozen=True, kw_only=True):
 
     @property
     def reachable(self) -> tuple[str, ...]:
-        """Interpreter, installed packages and Envoy: a root's home that holds them may be closed to others."""
-        folders = [sys.prefix, sys.base_prefix, *(path for path in sys.path if Path(path).is_dir())]
-        return tuple(dict.fromkeys([*folders, str(self.envoy)]))
+        """Interpreter, packages, meshgate's own folder and Envoy: a home that holds them may be closed to others.
+
+        Not all of sys.path: that has the folder from which the mesh was started, and who knows what is in there.
+        """
+        own = Path(meshgate.__file__).parents[1]
+        return tuple(dict.fromkeys([sys.prefix, sys.base_prefix, str(own), str(self.envoy)]))
 
     @property
     def search_path(self) -> str:
