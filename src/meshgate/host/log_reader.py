@@ -59,25 +59,27 @@ async def read_log(
     reader = _Reader(path, _since(options, now))
     render = _Renderer(options.timestamps, options.limit_bytes)
     try:
-        first = await asyncio.to_thread(reader.tail, options.tail_lines)
-        for piece in render.pieces(first):
-            yield piece
+        entries = await asyncio.to_thread(reader.tail, options.tail_lines)
         while not render.is_full:
-            entries = await asyncio.to_thread(reader.next_entries)
-            if entries:
-                for piece in render.pieces(entries):
-                    yield piece
-            elif not options.follow:
+            for piece in render.pieces(entries):
+                yield piece
+            entries = await _more(reader, options.follow, is_running)
+            if not entries:
                 return
-            elif not is_running():
-                await asyncio.sleep(_FOLLOW_S)  # its last words are on their way through the shim
-                for piece in render.pieces(await asyncio.to_thread(reader.next_entries)):
-                    yield piece
-                return
-            else:
-                await asyncio.sleep(_FOLLOW_S)
     finally:
         reader.close()
+
+
+async def _more(reader: _Reader, follow: bool, is_running: Callable[[], bool]) -> list[Entry]:
+    """The next entries, waited for if wanted; none at the end."""
+    while True:
+        entries = await asyncio.to_thread(reader.next_entries)
+        if entries or not follow:
+            return entries
+        was_running = is_running()
+        await asyncio.sleep(_FOLLOW_S)  # last words are on their way through the shim when a container has ended
+        if not was_running:
+            return await asyncio.to_thread(reader.next_entries)
 
 
 def run_files(path: Path) -> list[Path]:

@@ -160,11 +160,11 @@ def set_capabilities(permitted: frozenset[int] = frozenset(), *, inheritable: bo
 
 def close_from(first: int) -> None:
     """Close every descriptor from `first` on; one system call where the kernel has it (5.9)."""
-    if _libc.syscall(ctypes.c_long(_SYS_CLOSE_RANGE), ctypes.c_uint(first), ctypes.c_uint(0xFFFF_FFFF), 0) != 0:
-        for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
-            if fd >= first:
-                with contextlib.suppress(OSError):  # the listing's own descriptor is gone already
-                    os.close(fd)
+    if _libc.syscall(ctypes.c_long(_SYS_CLOSE_RANGE), ctypes.c_uint(first), ctypes.c_uint(0xFFFF_FFFF), 0) == 0:
+        return
+    for fd in [int(name) for name in os.listdir("/proc/self/fd") if int(name) >= first]:
+        with contextlib.suppress(OSError):  # the listing's own descriptor is gone already
+            os.close(fd)
 
 
 def run_in_netns(netns_fd: int, function: Callable[[], T]) -> T:
