@@ -36,6 +36,9 @@ class NoMachine:
     def pids(self) -> Mapping[str, int]:
         return {}
 
+    def problems(self) -> Sequence[Problem]:
+        return ()
+
     async def wait_followed(self) -> None:
         return
 

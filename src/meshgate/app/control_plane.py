@@ -136,7 +136,7 @@ class ControlPlane:
             envoy=find_envoy(),
         )
         self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
-        self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime)
+        self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime, self.files)
         self.status = MeshStatus(self.pipeline, self.ads, self._machine)
 
     async def open(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from meshgate.api import Problem
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
 from meshgate.app.pipeline import Pipeline
@@ -15,6 +16,7 @@ from meshgate.host.network.host_side import Notice
 from meshgate.host.pods.building import parse_container_id
 from meshgate.host.pods.injection import PROXY
 from meshgate.host.runtime import Runtime
+from meshgate.store.files import WatchedFiles
 
 POD_CONTAINERS: Final = "pod/"
 
@@ -22,7 +24,10 @@ POD_CONTAINERS: Final = "pod/"
 class MachineParts:
     """Edge, containers and feeds of one mesh, as its status sees them."""
 
-    def __init__(self, pipeline: Pipeline, door: Door, feeds: Feeds, edge: Edge, runtime: Runtime) -> None:
+    def __init__(  # size: one parameter for each part
+        self, pipeline: Pipeline, door: Door, feeds: Feeds, edge: Edge, runtime: Runtime, files: WatchedFiles
+    ) -> None:
+        self._files = files
         self._pipeline = pipeline
         self._door = door
         self._feeds = feeds
@@ -38,6 +43,10 @@ class MachineParts:
             "taken": [{"port": each.port, "reason": each.reason} for each in edge.taken],
             "notes": [notice.text for notice in self.notices],
         }
+
+    def problems(self) -> Sequence[Problem]:
+        """Of watched files: a broken one keeps what it last said."""
+        return self._files.problems.value
 
     def pids(self) -> Mapping[str, int]:
         """Of running Envoys: as the capsule sees the first process of their container."""

@@ -38,6 +38,10 @@ class Parts(Protocol):
         """Process ids, as the capsule counts, of the proxies' Envoys by the proxies' ids."""
         ...
 
+    def problems(self) -> Sequence[Problem]:
+        """What is wrong with what was not taken over, such as a watched file."""
+        ...
+
     async def wait_followed(self) -> None:
         """Return when they follow the newest build."""
         ...
@@ -53,7 +57,7 @@ class MeshStatus:
 
     def status(self) -> Mapping[str, Any]:
         built = self._pipeline.built.value
-        problems = (*built.problems, *self.refusals())
+        problems = (*built.problems, *self.refusals(), *self._parts.problems())
         pids = self._parts.pids()
         return {
             "controlPlane": {"pid": os.getpid()},
