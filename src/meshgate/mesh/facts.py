@@ -14,12 +14,8 @@ class Facts(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Domain of Kubernetes Services: `name.namespace.svc.<domain>`."""
     config_domain: str = "cluster.local"
     """Domain of short host names in Istio's objects; empty: `name.namespace`, as Istio's own unit tests have it."""
-    root_namespace: str = "istio-system"
-    """Where the ConfigMap `istio` is. MeshConfig's `rootNamespace` decides where defaults for the whole mesh are."""
     cluster_id: str = "Kubernetes"
     mesh: MeshConfig = MeshConfig(access_log_file="/dev/stdout")
     """The mesh configuration, with all overlays applied (`build` does not read the ConfigMap)."""
     identities: frozenset[str] = frozenset()
     """Identities for which a certificate can be had. None: no TLS inside the mesh at all."""
-    features: tuple[tuple[str, str], ...] = ()
-    """Istio's feature switches that differ from their default, such as `PILOT_ENABLE_IP_AUTOALLOCATE`; sorted."""
