@@ -72,7 +72,7 @@ def _addresses(resource: Resource[ServiceEntry], host: str) -> tuple[str, ...]:
 
 def assigned_addresses(resource: Resource[ServiceEntry], host: str) -> tuple[str, ...]:
     """The addresses that `status.addresses` holds for a host. They are assigned in the order of the plain hosts."""
-    plain = [name for name in resource.spec.hosts if not is_wildcard(name)]
+    plain = [name for name in dict.fromkeys(resource.spec.hosts) if not is_wildcard(name)]
     status = [address for address in resource.status_addresses if is_address(address)]
     return (status[plain.index(host)],) if host in plain and len(status) == len(plain) else ()
 
