@@ -69,11 +69,13 @@ class Capsule:
         deadline = time.monotonic() + timeout_s
         while True:
             event = self._next_event(deadline)
-            match event.get("ready"), event.get("ended"):
-                case dict(detail), _:
+            match event:
+                case {"ready": dict(detail)}:
                     return detail
-                case _, int(code):
+                case {"ended": int(code)}:
                     raise EnvironmentFault(f"the control plane ended with status {code} before the mesh was up")
+                case {"failed": str(text), "errno": int(number)}:
+                    raise _no_namespaces(text, number)
 
     def wait_ended(self, timeout_s: float | None = None) -> bool:
         """Wait for the holder's end (None: as long as it takes).
@@ -114,7 +116,11 @@ def start_capsule(options: CapsuleOptions, command: Sequence[str]) -> Capsule:
     EnvironmentFault: no namespaces to be had, or a mesh runs already.
     """
     lock = _lock(options.data_directory)
-    options.run_directory.mkdir(mode=0o700, exist_ok=True)
+    try:
+        options.run_directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as fault:
+        os.close(lock)
+        raise EnvironmentFault(f'cannot make the directory "{options.run_directory}": {fault.strerror}') from fault
     status, status_writer = os.pipe2(os.O_CLOEXEC)
     lifeline_reader, lifeline = os.pipe2(os.O_CLOEXEC) if options.is_foreground else (-1, -1)
     settings, settings_writer = os.pipe2(os.O_CLOEXEC)

@@ -339,3 +339,11 @@ async def _connect(capsule: CapsuleUnderTest) -> None:
     client: HolderClient = capsule.connect()
     await client.tell_ready({})
     client.close()
+
+
+def test_runtime_directory_that_cannot_be_made_is_named_and_locks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    options = CapsuleOptions(data_directory=tmp_path, environment={})
+    for _ in range(2):
+        with pytest.raises(EnvironmentFault, match=f'cannot make the directory "{tmp_path}/run": File exists'):
+            start_capsule(options, ["/bin/true"])

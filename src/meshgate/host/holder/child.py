@@ -222,6 +222,7 @@ def _restore_signals() -> None:
 
 def _drop_privileges(request: SpawnRequest) -> None:
     kept = frozenset(ns.CAPABILITIES[name] for name in request.capabilities)
+    ns.prctl(ns.PR_SET_DUMPABLE, 0)  # until the exec its memory is a copy of the holder's: nobody may trace it
     ns.drop_bounding_set(kept)
     ns.prctl(ns.PR_CAP_AMBIENT, ns.PR_CAP_AMBIENT_CLEAR_ALL)
     ns.prctl(ns.PR_SET_KEEPCAPS, 1 if kept else 0)
