@@ -155,12 +155,10 @@ def is_ready(pod: dict[str, object]) -> bool:
 
 
 def leftovers(mesh: Mesh) -> list[str]:
-    """What of a mesh is still on the machine, one line each; others may run beside it."""
+    """What of a mesh is still on the machine, one line each; others may run beside it. Routes go with the link."""
     own_link = host_link(mesh_id_of(mesh.data_dir))
-    own_range = mesh.pod_cidr.split(".")[:2]
     left = [f"process {pid}" for pid in machine.processes_of(str(mesh.data_dir))]
     left += [f"link {name}" for name in machine.links() if name == own_link]
-    left += [f"route {route}" for route in machine.routes() if route.split(".")[:2] == own_range]
     left += [f"mount {line}" for line in machine.mounts_of(str(mesh.data_dir))]
     return left
 
