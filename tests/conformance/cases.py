@@ -95,7 +95,7 @@ class Case(Struct, frozen=True, kw_only=True):
     name: str = ""
     skip: str = ""
     mesh: Raw = {}
-    features: dict[str, bool] = {}
+    features: dict[str, bool | str] = {}
     proxy: CaseProxy = CaseProxy()
     config: list[Raw] = []
     kube: list[Raw] = []

@@ -22,12 +22,7 @@ def compile_case(case: Case) -> Configuration:
     resources = [_decoded(raw) for raw in (*case.config, *case.kube)]
     snapshot, _ = build(resources, facts)
     made, _ = plan(snapshot, _proxy(case.proxy))
-    emitted = emit(made)
-    return Configuration.decode(
-        listeners=[one.body for one in emitted.listeners],
-        route_configurations=[one.body for one in emitted.route_configurations],
-        clusters=[one.body for one in emitted.clusters],
-    )
+    return Configuration.of(emit(made))
 
 
 def mesh_of(case: Case) -> tuple[MeshConfig, tuple[Problem, ...]]:

@@ -38,5 +38,5 @@ def _needs(case: Case) -> Iterator[str]:
         if problem.code == codes.NOT_IMPLEMENTED
     )
     for name, is_on in case.features.items():
-        if is_on and name not in _FEATURES_WITHOUT_EFFECT:
+        if is_on in (True, "true") and name not in _FEATURES_WITHOUT_EFFECT:
             yield f"feature {name}"

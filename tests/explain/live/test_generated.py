@@ -43,12 +43,7 @@ def _compiled(proxy: Proxy) -> Configuration:
     assert [str(problem) for _, found in decoded for problem in found if problem.severity == "error"] == []
     snapshot, _ = build([resource for resource, _ in decoded if resource is not None], Facts())
     made, _ = plan(snapshot, proxy)
-    emitted = emit(made)
-    return Configuration.decode(
-        listeners=[one.body for one in emitted.listeners],
-        route_configurations=[one.body for one in emitted.route_configurations],
-        clusters=[one.body for one in emitted.clusters],
-    )
+    return Configuration.of(emit(made))
 
 
 def test_gateway(agreement: Agreement) -> None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from msgspec import Struct
 
+from meshgate.envoy import Resources
 from meshgate.proto import v3
 
 M = TypeVar("M", bound=Message)
@@ -24,6 +25,15 @@ class Configuration(Struct, frozen=True, kw_only=True, eq=False):
     """In the order given: where several could take a call, the first does."""
     route_configurations: Mapping[str, v3.RouteConfiguration]
     clusters: Mapping[str, v3.Cluster]
+
+    @classmethod
+    def of(cls, resources: Resources) -> Configuration:
+        """From what one proxy is sent."""
+        return cls.decode(
+            listeners=(one.body for one in resources.listeners),
+            route_configurations=(one.body for one in resources.route_configurations),
+            clusters=(one.body for one in resources.clusters),
+        )
 
     @classmethod
     def decode(
