@@ -21,6 +21,7 @@ from tests.conformance.scope import why_case_is_out
 FILES = list(case_files([SIMULATION / "cases"])) if SIMULATION.is_dir() else []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FILES, reason="../shared/conformance is not here")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_routes_as_istios(path: Path) -> None:

@@ -43,6 +43,7 @@ def test_matcher_tree_is_not_simulated() -> None:
     assert _chosen(made, call()) == Failure.NOT_SIMULATED
 
 
+@pytest.mark.slow
 @given(st.lists(MATCHES, max_size=6), CALLS)
 def test_sieve_is_envoys_nested_maps(matches: list[Fields], fields: Fields) -> None:
     made = listener(*(chain(str(number), match=match) for number, match in enumerate(matches)))

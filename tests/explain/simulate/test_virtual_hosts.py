@@ -38,6 +38,7 @@ def test_port_can_be_ignored(host: str, expected: str) -> None:
 TEXT = st.text(alphabet="ab.", min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @given(st.sets(st.one_of(TEXT, TEXT.map("*{}".format), TEXT.map("{}*".format), st.just("*"))), TEXT)
 def test_precedence_is_envoys_lookup(domains: set[str], host: str) -> None:
     """Envoy's own way: a map of exact names, then by length of wildcard, longest first."""

@@ -183,6 +183,7 @@ def test_istios_harness_is_lenient() -> None:
     assert simulate(zero, call(), harness).error is Failure.NO_FILTER_CHAIN
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         Call,
