@@ -58,6 +58,8 @@ log = logging.getLogger(__name__)
 
 CLOSE_S = 5.0
 """Less than the holder waits between TERM and the end of everything."""
+SETTLE_S = 0.5
+"""How long a pod that ends waits for proxies to have heard of it."""
 RUN_DIRECTORY = "run"
 """In the data directory: where the capsule mounts its tmpfs."""
 
@@ -134,6 +136,7 @@ class ControlPlane:
             users=UserIds.of_mesh(options.data_dir),
             private=(options.data_dir, str(Path(options.api_socket).parent)),
             envoy=find_envoy(),
+            host_address=str(ranges.host),
         )
         self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
         self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime, self.files)
@@ -177,6 +180,7 @@ class ControlPlane:
             door=self._door,
             mesh=self._mesh,
             now=lambda: datetime.now(UTC),
+            settle=self._settle_endpoints,
         )
         kubelet = Kubelet(self.store, deps)
         streams = HostStreams(kubelet, self.runtime, deps.now)
@@ -193,6 +197,12 @@ class ControlPlane:
             ("store", _at_once(self.store.maintain)),
             ("api", lambda ready: serve(kube, Path(self._options.api_socket), ready)),
         )
+
+    async def _settle_endpoints(self) -> None:
+        """An ending pod is out of every proxy's endpoints before its applications are told to end."""
+        async with asyncio.timeout(SETTLE_S + 1):
+            await self.pipeline.wait_built(self.store.revision.value)
+            await self.ads.wait_applied(SETTLE_S)
 
     async def _load_files(self, group: asyncio.TaskGroup) -> None:
         ready = asyncio.Event()
