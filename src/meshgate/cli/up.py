@@ -86,6 +86,8 @@ def start(options: Options, *, detach: bool) -> None:
         check_settings(options.settings)
     if find_holder(options.data_path) is None:  # else the mesh that runs here has the ports, and that is told below
         check_ports(options.host_address, (("--http-port", options.http_port), ("--https-port", options.https_port)))
+    if sys.stderr.isatty():
+        click.echo("starting the mesh: control plane, network, gateways", err=True)
     options.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_path = options.data_path / "meshgate.log"
     began = time.monotonic()
