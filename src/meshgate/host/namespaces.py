@@ -52,6 +52,10 @@ _CAPABILITY_VERSION_3 = 0x2008_0522
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 """glibc has no wrapper for pivot_root(2)."""
 
+_SYS_RT_SIGACTION = {"x86_64": 13, "aarch64": 134}
+"""glibc's wrapper refuses the two signals that glibc itself uses."""
+_GLIBC_SIGNALS = (32, 33)
+
 _SYS_CLOSE_RANGE = 436
 """On every architecture; wrapped by glibc only from 2.34 on."""
 
@@ -156,6 +160,15 @@ def set_capabilities(permitted: frozenset[int] = frozenset(), *, inheritable: bo
     for position, word in enumerate((low, low, passed[0], high, high, passed[1])):
         _capability_data[position] = word
     _check(_libc.capset(_capability_header, _capability_data), "capset")
+
+
+def restore_glibc_signals() -> None:
+    """Take the default action for the signals that Python's `signal` can't name: GNU make leaves them ignored."""
+    number = _SYS_RT_SIGACTION[os.uname().machine]
+    default = (ctypes.c_char * 32)()  # struct kernel_sigaction: SIG_DFL, no flags, no mask
+    for signal in _GLIBC_SIGNALS:
+        result = _libc.syscall(ctypes.c_long(number), ctypes.c_long(signal), default, None, ctypes.c_size_t(8))
+        _check(result, "rt_sigaction")
 
 
 def close_from(first: int) -> None:

@@ -211,12 +211,13 @@ def _set_limit(kind: int, soft: int, hard: int) -> None:
 
 
 def _restore_signals() -> None:
-    """An exec keeps ignored signals ignored and blocked ones blocked: what Python, the holder and nohup chose ends
-    here.
+    """An exec keeps ignored signals ignored and blocked ones blocked: what Python, the holder, make and nohup chose
+    ends here.
     """
     for number in _ALL_SIGNALS:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+    ns.restore_glibc_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
