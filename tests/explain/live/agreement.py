@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 import msgspec
 from msgspec import Struct
@@ -25,7 +26,7 @@ from tests.explain.live.client import Answer, send
 from tests.explain.live.echo import Upstreams, running_upstreams
 from tests.explain.live.own_network import Run, own_network
 from tests.explain.live.rehosted import is_bound, rehosted
-from tests.live_envoy import LiveEnvoy, free_ports, running_envoy
+from tests.live_envoy import LiveEnvoy, running_envoy
 
 
 class Agreement:
@@ -33,6 +34,8 @@ class Agreement:
 
     def __init__(self, run: Run, envoy: LiveEnvoy, upstreams: Upstreams) -> None:
         self._run, self._envoy, self._upstreams = run, envoy, upstreams
+        self._ports = count(20000)
+        """Never used twice, and below those that the kernel hands out to upstreams and clients."""
         self.count = 0
         """Calls compared so far."""
 
@@ -41,7 +44,7 @@ class Agreement:
         return self._run(lambda: list(self._compared(made, calls)))
 
     def _compared(self, made: Configuration, calls: Iterable[Call]) -> Iterator[str]:
-        ports = dict(zip((one.name for one in made.listeners), free_ports(len(made.listeners)), strict=True))
+        ports = {one.name: next(self._ports) for one in made.listeners}
         self._envoy.apply(())  # two listeners of one address, old and new, are refused
         self._envoy.apply(rehosted(made, ports, self._upstreams.ports(made.clusters)))
         for call in calls:

@@ -51,8 +51,10 @@ def agreement() -> Iterator[Agreement]:
         yield found
 
 
-def _agree(agreement: Agreement, made: Configuration, calls: Iterable[Call]) -> None:
+def _agree(agreement: Agreement, made: Configuration, calls: list[Call]) -> None:
+    before = agreement.count
     assert "\n".join(agreement.differences(made, calls)) == ""
+    assert agreement.count == before + len(calls), "some calls were not sent"
 
 
 def _by_port(filters: Iterable[v3.NetworkFilter], clusters: Iterable[str] = CLUSTERS) -> Configuration:
@@ -239,7 +241,8 @@ def test_istios_resources(agreement: Agreement, path: Path) -> None:
     xds = read_istio_xds(SIMULATION / "xds" / f"{path.stem}.json.gz")
     for case in read_cases(path):
         if not case.skip and not case.skip_xds_validation and case.calls:
-            _agree(agreement, xds[case.id], [_whole(case, one.fields.as_call()) for one in case.calls])
+            calls = [_whole(case, one.fields.as_call()) for one in case.calls]
+            assert "\n".join(agreement.differences(xds[case.id], calls)) == "", case.id
 
 
 def _whole(case: Case, asked: Call) -> Call:
