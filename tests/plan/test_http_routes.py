@@ -176,6 +176,22 @@ def test_the_authority_of_a_rule(rule: str) -> None:
     assert forward(only(f"  - {{{rule}, route: [{WEB}]}}")).host_rewrite == "a.org"
 
 
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        pytest.param("headers: {request: {set: {':authority': a.org}}}", "cart.org", id="header"),
+        pytest.param("rewrite: {authority: a.org}", "", id="rewrite"),
+    ],
+)
+def test_the_authority_of_one_of_several_destinations(rule: str, expected: str) -> None:
+    route = only(
+        f"  - {{{rule}, route: [{{destination: {{host: web}}, weight: 50}}, "
+        "{destination: {host: cart}, weight: 50, headers: {request: {set: {Host: cart.org}}}}]}"
+    )
+    assert forward(route).host_rewrite == "a.org"
+    assert [one.host_rewrite for one in forward(route).clusters] == ["", expected]
+
+
 def test_a_copy_of_some_requests_by_the_old_fields() -> None:
     action = forward(only(f"  - {{mirror: {{host: cart}}, mirrorPercent: 5, route: [{WEB}]}}"))
     assert action.mirrors == (MirrorPlan(cluster=f"outbound|80||cart.{LOCAL}", per_million=50_000),)

@@ -135,18 +135,20 @@ class _Translation:
 
     def _clusters(self, rule: HttpRule) -> tuple[tuple[WeightedCluster, ...], HeaderOperations | None]:
         """The destinations that get anything; with a single one its header operations are the route's."""
-        context, authority = self._context, _rule_authority(rule.route)
+        context = self._context
         given = [(one, one.destination) for one in rule.route.route if one.destination is not None]
         if len(given) > 1:
             given = [(one, destination) for one, destination in given if one.weight > 0]
         single = len(given) == 1
+        # a rewrite of the rule goes before what a destination sets; header operations of the rule do so only where the
+        # route has one destination: Envoy takes a weighted cluster's own rewrite first
+        hides = bool(_rule_authority(rule.route) if single else rule.route.rewrite and rule.route.rewrite.authority)
         clusters = tuple(
             WeightedCluster(
                 cluster=self._destinations.cluster(destination, rule.namespace, context.domain, context.port),
                 weight=1 if single else one.weight,
                 headers=None if single else header_operations(one.headers),
-                # a rewrite of the whole rule goes before that of a destination
-                host_rewrite="" if authority else header_authority(one.headers),
+                host_rewrite="" if hides else header_authority(one.headers),
             )
             for one, destination in given
         )
