@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from meshgate.tour import scenario_text
-from tests.e2e.mesh import Mesh, running_mesh, status_of, wait_until
+from tests.e2e.mesh import Mesh, leftovers, running_mesh, status_of, wait_until
 from tests.machine import descends_from, host_pid, processes_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -223,3 +223,6 @@ def test_the_end_of_the_holder_is_the_end_of_all() -> None:
         mesh.meshgate("apply", "-f", "-", stdin=scenario_text("workloads"))
         mesh.wait_ready("app=service-a")
         mesh.kill_holder()
+        wait_until(lambda: not leftovers(mesh), "nothing is left of the mesh")
+        mesh.meshgate("down", check=False)  # puts ip_forward back, if this mesh switched it on
+        assert not (mesh.data_dir / "ip-forward.json").exists()

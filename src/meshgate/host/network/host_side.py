@@ -24,7 +24,7 @@ from typing import Final, NamedTuple, TypeVar
 from meshgate.host.network.expressions import from_source, leaves_by, masquerade
 from meshgate.host.network.forward_policy import find_forward_drop
 from meshgate.host.network.forwarding import Forwarding
-from meshgate.host.network.host_survey import host_link, other_meshes, taken_networks
+from meshgate.host.network.host_survey import host_link, mesh_id_of, other_meshes, taken_networks
 from meshgate.host.network.links import Links
 from meshgate.host.network.namespace import NetworkNamespace, has_sysctl, write_sysctl
 from meshgate.host.network.netlink import NetlinkSocket
@@ -149,6 +149,14 @@ class HostSide:
             text = "the host's firewall drops what is forwarded: pods can't reach the internet"
             notices.append(Notice(text, f"to allow it: {cure}"))
         return tuple(notices)
+
+
+def put_back_after_kill(data_directory: Path) -> bool:
+    """Put the host's setting back for a mesh that was killed and could not; True if there was something to do."""
+    own = host_link(mesh_id_of(data_directory))
+    return Forwarding(data_directory).put_back(
+        other_meshes_run=bool(_with_links(lambda links: other_meshes(links, own)))
+    )
 
 
 def _with_links(function: Callable[[Links], T]) -> T:
