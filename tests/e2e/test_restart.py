@@ -21,9 +21,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 KILLS = 5
 LONGEST_S = 240
 """The loads run until they are told to end, or this long."""
-RATE = 300
-"""Requests a second from each of the two clients: 600 in all."""
-LOOKUPS = 60
+RATE = 350
+"""Requests a second from each of the two clients: 700 in all."""
+LOOKUPS = 120
+SHARE = 0.5
+"""Of what is offered, this much must at least have been done: a busy machine sends late, and lookups wait meanwhile."""
 
 PLAIN_ROUTE = """
 apiVersion: networking.istio.io/v1
@@ -163,8 +165,8 @@ def test_no_request_is_lost_while_the_control_plane_is_killed(mesh: Mesh) -> Non
         results = [outside.result(), inside_result(mesh)]
     for result in results:
         assert result["failures"] == [], result
-        assert number(result, "requests") >= 0.8 * RATE * seconds
-    assert number(results[1], "lookups") >= 0.8 * LOOKUPS * seconds
+        assert number(result, "requests") >= SHARE * RATE * seconds
+    assert number(results[1], "lookups") >= SHARE * LOOKUPS * seconds
 
 
 def number(result: dict[str, object], name: str) -> int:
