@@ -95,6 +95,11 @@ class Endpoint(Value, frozen=True, kw_only=True):
     node_name: str = ""
     zone: str = ""
 
+    @property
+    def is_ready(self) -> bool:
+        """Unknown counts as ready, as Kubernetes wants it read."""
+        return self.conditions is None or self.conditions.ready is not False
+
 
 class EndpointPort(Value, frozen=True, kw_only=True):
     """A port of all endpoints of a slice or subset."""

@@ -53,8 +53,7 @@ def endpoint_names(spec: Service, slices: Iterable[EndpointSlice]) -> tuple[Endp
         (endpoint.addresses[0], endpoint.hostname)
         for piece in slices
         for endpoint in piece.endpoints
-        if endpoint.addresses
-        and (spec.publish_not_ready_addresses or endpoint.conditions is None or endpoint.conditions.ready is not False)
+        if endpoint.addresses and (spec.publish_not_ready_addresses or endpoint.is_ready)
     }
     return tuple(EndpointName(address=address, hostname=hostname) for address, hostname in sorted(found))
 

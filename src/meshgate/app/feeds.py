@@ -60,7 +60,7 @@ def edge_facts(resources: Sequence[AnyResource], tables: Mapping[str, ResourceTa
         for piece in of_type(resources, EndpointSlice)
         if piece.meta.namespace == INGRESS.namespace and piece.meta.label(SERVICE_NAME_LABEL) == INGRESS.name
         for endpoint in piece.spec.endpoints
-        if endpoint.target_ref is not None and (endpoint.conditions is None or endpoint.conditions.ready is not False)
+        if endpoint.target_ref is not None and endpoint.is_ready
     }
     return EdgeFacts(service_ports=ports, gateways=tuple(sorted(gateways)))
 

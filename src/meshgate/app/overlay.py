@@ -10,5 +10,5 @@ def overlay_of(settings: tuple[str, ...]) -> IstioOperator:
     """The settings together. Raises Refused with every wrong one."""
     overlay, problems = set_values(settings)
     if has_errors(problems):
-        raise Refused("settings of --set are wrong; nothing was started", problems=problems)
+        raise Refused("--set is wrong", problems=problems)
     return overlay

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from meshgate.api import Document, Problem, decode, has_errors, set_values
+from meshgate.api import Document, Problem, decode
 from meshgate.app.compiler import Compiler
 from meshgate.app.objects import KINDS_COMPILED
 from meshgate.app.offline import offline_store
+from meshgate.app.overlay import overlay_of
 from meshgate.app.proxies import proxies_of
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES, resource_json
-from meshgate.errors import Refused, UsageError
+from meshgate.errors import UsageError
 from meshgate.mesh import Facts
 from meshgate.plan import Proxy
 from meshgate.xds import ResourceTable
@@ -48,9 +49,7 @@ def translate(documents: Sequence[Document], target: str, *, settings: Sequence[
 
     Raises Refused for objects with errors, UsageError where there is no such proxy. Envoy's schema is loaded before.
     """
-    overlay, setting_problems = set_values(settings)
-    if has_errors(setting_problems):
-        raise Refused("--set is wrong", problems=setting_problems)
+    overlay = overlay_of(tuple(settings))
     store, problems = offline_store(documents, overlay)
     decoded = [decode(raw)[0] for kind in KINDS_COMPILED for raw in store.list(kind)]
     resources = [resource for resource in decoded if resource is not None]

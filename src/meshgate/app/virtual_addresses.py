@@ -64,7 +64,7 @@ def endpoints_by_port(resources: Sequence[AnyResource]) -> dict[Key, set[Endpoin
 def slice_endpoints(piece: EndpointSlice, *, every: bool) -> Iterable[tuple[str, str, int]]:
     """Port's name, address and port of a slice's endpoints."""
     for endpoint in piece.endpoints:
-        if endpoint.addresses and (every or endpoint.conditions is None or endpoint.conditions.ready is not False):
+        if endpoint.addresses and (every or endpoint.is_ready):
             yield from ((port.name, endpoint.addresses[0], port.port) for port in piece.ports)
 
 

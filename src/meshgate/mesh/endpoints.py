@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from meshgate.api import (
-    Endpoint,
     Endpoints,
     EndpointSlice,
     Resource,
@@ -78,7 +77,7 @@ class EndpointCollector:
             if not number:
                 continue
             for endpoint in piece.endpoints:
-                if endpoint.addresses and (service.spec.publish_not_ready_addresses or _is_ready(endpoint)):
+                if endpoint.addresses and (service.spec.publish_not_ready_addresses or endpoint.is_ready):
                     self._add(service, port, endpoint.addresses[0], number)
 
     def add_endpoints(self, service: Resource[Service], endpoints: Endpoints) -> None:
@@ -137,10 +136,6 @@ class EndpointCollector:
             tls_mode=mode,
             workload=workload_identifier(workload, self._facts.cluster_id),
         )
-
-
-def _is_ready(endpoint: Endpoint) -> bool:
-    return endpoint.conditions is None or endpoint.conditions.ready is not False
 
 
 def collect_kubernetes(
