@@ -34,6 +34,7 @@ CURL = (
     "-sS",
     "--no-progress-meter",
     "-Z",
+    "--parallel-immediate",
     "--parallel-max",
     "50",
     "-o",
