@@ -92,13 +92,6 @@ def test_only_one_config_map_counts(metadata: dict[str, str], is_read: bool) -> 
         pytest.param(
             "extensionProviders: []\n", "warning", codes.NOT_IMPLEMENTED, "data.mesh.extensionProviders", id="later"
         ),
-        pytest.param(
-            "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}\n",
-            "error",
-            codes.NOT_IMPLEMENTED,
-            "data.mesh.outboundTrafficPolicy.mode",
-            id="word that is not implemented",
-        ),
         pytest.param("connectTimeout: 10\n", "error", codes.WRONG_TYPE, "data.mesh.connectTimeout", id="type"),
         pytest.param("connectTimeout: 0s\n", "error", codes.INVALID, "data.mesh.connectTimeout", id="rule"),
         pytest.param("a: [\n", "error", codes.BROKEN_YAML, "data.mesh", id="syntax"),
