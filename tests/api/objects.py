@@ -35,6 +35,12 @@ SERVICE_ENTRY: Raw = {
         "resolution": "DNS",
     },
 }
+WORKLOAD_ENTRY: Raw = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "WorkloadEntry",
+    "metadata": {"name": "web-1", "namespace": "shop"},
+    "spec": {"address": "192.0.2.1", "ports": {"http": 8080}, "labels": {"app": "web"}, "serviceAccount": "web"},
+}
 ISTIO_OPERATOR: Raw = {
     "apiVersion": "install.istio.io/v1alpha1",
     "kind": "IstioOperator",
@@ -114,6 +120,7 @@ ALL: tuple[Raw, ...] = (
     GATEWAY,
     DESTINATION_RULE,
     SERVICE_ENTRY,
+    WORKLOAD_ENTRY,
     ISTIO_OPERATOR,
     SERVICE,
     POD,

@@ -12,7 +12,7 @@ import pytest
 from meshgate.api import decode_all, has_errors
 from tests.api.shared import needs_verdicts, verdicts
 
-KINDS = ("Gateway", "VirtualService", "DestinationRule", "ServiceEntry")
+KINDS = ("Gateway", "VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry")
 
 ON_PURPOSE = {
     "Gateway-0237": "the number of a word: istiod takes it, only the schema does not",

@@ -21,8 +21,9 @@ from meshgate.api.rules.kubernetes_service import endpoint_slice_findings, endpo
 from meshgate.api.rules.pod import deployment_findings, pod_findings
 from meshgate.api.rules.service_entry import service_entry_findings
 from meshgate.api.rules.virtual_service import virtual_service_findings
+from meshgate.api.rules.workload_entry import workload_entry_findings
 from meshgate.api.service import Endpoints, EndpointSlice, Service
-from meshgate.api.service_entry import ServiceEntry
+from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
 from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
 
@@ -30,7 +31,7 @@ from meshgate.api.workload import Deployment, Pod
 def findings_of(meta: Meta, spec: Spec) -> Iterator[Finding]:
     """What is wrong or doubtful about an object that could be read."""
     match spec:
-        case Gateway() | VirtualService() | DestinationRule() | ServiceEntry():
+        case Gateway() | VirtualService() | DestinationRule() | ServiceEntry() | WorkloadEntry():
             yield from annotation_findings(meta)
             yield from _networking(meta, spec)
         case IstioOperator():
@@ -56,7 +57,9 @@ def findings_of(meta: Meta, spec: Spec) -> Iterator[Finding]:
             assert_never(spec)
 
 
-def _networking(meta: Meta, spec: Gateway | VirtualService | DestinationRule | ServiceEntry) -> Iterator[Finding]:
+def _networking(
+    meta: Meta, spec: Gateway | VirtualService | DestinationRule | ServiceEntry | WorkloadEntry
+) -> Iterator[Finding]:
     match spec:
         case Gateway():
             yield from gateway_findings(meta, spec)
@@ -66,5 +69,7 @@ def _networking(meta: Meta, spec: Gateway | VirtualService | DestinationRule | S
             yield from destination_rule_findings(meta, spec)
         case ServiceEntry():
             yield from service_entry_findings(meta, spec)
+        case WorkloadEntry():
+            yield from workload_entry_findings(spec)
         case _:
             assert_never(spec)

@@ -13,6 +13,7 @@ from typing import Final
 
 Table = Mapping[str, tuple[str, ...]]
 
+_ENDPOINT: Final = ("address", "ports", "labels", "weight", "locality", "serviceAccount")
 _BALANCERS: Final = ("simple", "consistentHash", "warmup", "warmupDurationSecs")
 _PORT_POLICY: Final = ("port", "loadBalancer", "connectionPool", "outlierDetection", "tls")
 _POLICY: Final = ("loadBalancer", "connectionPool", "outlierDetection", "tls", "portLevelSettings", "proxyProtocol")
@@ -74,7 +75,8 @@ IMPLEMENTED: Final[Table] = {
         "exportTo",
     ),
     "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"),
-    "ServiceEntry.spec.endpoints": ("address", "ports", "labels", "weight", "locality"),
+    "ServiceEntry.spec.endpoints": _ENDPOINT,
+    "WorkloadEntry.spec": _ENDPOINT,
 }
 """What this version does. Kinds without an entry are implemented as far as their types go."""
 
@@ -82,7 +84,7 @@ EVERYTHING: Final[Table] = {}
 """No limits: what Istio's API has. For checking rules and for tests."""
 
 KINDS_NOT_YET: Final[Mapping[str, tuple[str, ...]]] = {
-    "networking.istio.io": ("EnvoyFilter", "ProxyConfig", "Sidecar", "WorkloadEntry", "WorkloadGroup"),
+    "networking.istio.io": ("EnvoyFilter", "ProxyConfig", "Sidecar", "WorkloadGroup"),
     "security.istio.io": ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"),
     "telemetry.istio.io": ("Telemetry",),
     "extensions.istio.io": ("TrafficExtension", "WasmPlugin"),

@@ -12,7 +12,7 @@ from meshgate.api.gateway import Gateway
 from meshgate.api.istio_operator import IstioOperator
 from meshgate.api.resource import Spec
 from meshgate.api.service import Endpoints, EndpointSlice, Service
-from meshgate.api.service_entry import ServiceEntry
+from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
 from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
 
@@ -68,6 +68,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     _networking("VirtualService", VirtualService, "virtualservices", "vs"),
     _networking("DestinationRule", DestinationRule, "destinationrules", "dr"),
     _networking("ServiceEntry", ServiceEntry, "serviceentries", "se"),
+    _networking("WorkloadEntry", WorkloadEntry, "workloadentries", "we"),
     Kind(
         kind="IstioOperator",
         spec_type=IstioOperator,

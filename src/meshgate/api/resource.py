@@ -14,7 +14,7 @@ from meshgate.api.istio_operator import IstioOperator
 from meshgate.api.meta import Meta
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.service import Endpoints, EndpointSlice, Service
-from meshgate.api.service_entry import ServiceEntry
+from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
 from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
 
@@ -23,6 +23,7 @@ Spec = (
     | VirtualService
     | DestinationRule
     | ServiceEntry
+    | WorkloadEntry
     | IstioOperator
     | Namespace
     | Service

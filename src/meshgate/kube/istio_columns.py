@@ -34,5 +34,6 @@ ISTIO: Mapping[str, Sequence[Column]] = {
         Column("Location", at("spec.location")),
         Column("Resolution", at("spec.resolution")),
     ),
+    "WorkloadEntry": (Column("Address", at("spec.address")),),
     "IstioOperator": (Column("Revision", at("spec.revision")), Column("Status", at("status.status"))),
 }
