@@ -21,11 +21,20 @@ class AdsClient:
         self._call = call
         self._world = world
 
-    async def say(self, short: str, *names: str, node: str = "", nonce: str = "", error: str = "") -> None:
+    async def say(
+        self,
+        short: str,
+        *names: str,
+        node: str = "",
+        metadata: dict[str, Any] | None = None,
+        nonce: str = "",
+        error: str = "",
+    ) -> None:
+        said = v3.Node(id=node, metadata=metadata or {})
         detail = v3.RpcStatus(message=error) if error else None
         if self._world:
             request = v3.DiscoveryRequest(
-                node={"id": node},
+                node=said,
                 type_url=SHORT[short],
                 resource_names=names,
                 response_nonce=nonce,
@@ -33,7 +42,7 @@ class AdsClient:
             ).SerializeToString()
         else:
             request = v3.DeltaDiscoveryRequest(
-                node={"id": node},
+                node=said,
                 type_url=SHORT[short],
                 resource_names_subscribe=names,
                 response_nonce=nonce,

@@ -22,7 +22,7 @@ def test_a_delta_request_keeps_all_that_it_says() -> None:
     assert parse_delta(raw) == Request(
         type_url=CLUSTER, subscribe=("a", "b"), unsubscribe=("c",), held={"a": "1"}, nonce="n", error="bad"
     )
-    assert delta_node(raw) == "sidecar~10.0.0.1~a.ns~ns.svc.cluster.local"
+    assert delta_node(raw).id == "sidecar~10.0.0.1~a.ns~ns.svc.cluster.local"
 
 
 def test_an_empty_error_text_is_still_a_refusal() -> None:
@@ -36,7 +36,7 @@ def test_a_world_request_keeps_all_that_it_says() -> None:
         node={"id": "x"}, type_url=CLUSTER, resource_names=["a"], response_nonce="n", version_info="1"
     ).SerializeToString()
     assert parse_world(raw) == WorldRequest(type_url=CLUSTER, names=("a",), nonce="n")
-    assert world_node(raw) == "x"
+    assert world_node(raw).id == "x"
 
 
 def test_a_delta_response_is_built_once_for_all_who_send_it() -> None:

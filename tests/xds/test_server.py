@@ -13,9 +13,11 @@ from pathlib import Path
 import grpc
 import pytest
 
+from meshgate.aio import Latest
 from meshgate.envoy import SECRET, Resource
 from meshgate.errors import EnvironmentFault
-from meshgate.xds.server import AdsServer, proxy_of_node
+from meshgate.xds.guests import Node
+from meshgate.xds.server import AdsServer
 from meshgate.xds.session import table_of
 from meshgate.xds.unix_socket import SocketOwner
 from tests.xds.ads_client import AdsClient, ads_client
@@ -278,5 +280,48 @@ def test_routes_wait_for_clusters_no_longer_than_the_deadline(tmp_path: Path) ->
 
 
 def test_the_name_of_a_proxy_is_in_its_node_id() -> None:
-    assert proxy_of_node(NODE) == "a.ns"
-    assert proxy_of_node("free-form") == "free-form"
+    assert Node(id=NODE).proxy_id == "a.ns"
+    assert Node(id="free-form").proxy_id == "free-form"
+
+
+class Hosts:
+    """Has one table for whoever comes with a namespace."""
+
+    def __init__(self, ads: AdsServer) -> None:
+        self.ads = ads
+        self.present: Latest[frozenset[str]] = Latest(frozenset())
+
+    def welcome(self, node: Node) -> bool:
+        if not node.metadata.get("NAMESPACE"):
+            return False
+        self.present.set(self.present.value | {node.proxy_id})
+        self.ads.publish(node.proxy_id, TABLE)
+        return True
+
+    def farewell(self, proxy_id: str) -> None:
+        self.present.set(self.present.value - {proxy_id})
+
+
+def test_a_guest_is_planned_for_as_long_as_it_is_there() -> None:
+    async def test() -> None:
+        ads = AdsServer()
+        hosts = Hosts(ads)
+        port = await ads.open_port(0, hosts)
+        try:
+            async with ads_client(f"127.0.0.1:{port}") as client, ads_client(f"127.0.0.1:{port}") as second:
+                for each in (client, second):
+                    await each.say("cds", node=NODE, metadata={"NAMESPACE": "ns"})
+                    assert [one.name for one in (await each.hear()).resources] == ["a"]
+                assert hosts.present.value == {"a.ns"}
+                await second.close()
+                ads.publish("a.ns", table_of([c("a", 2), ln("l")]))
+                assert not ads.state.value, "a guest is no proxy of the mesh"
+            await hosts.present.wait_for(lambda present: not present)
+            assert ads.table_of("a.ns") is None
+            async with ads_client(f"127.0.0.1:{port}") as client:
+                await client.say("cds", node=NODE)
+                assert (await client.status())[0] == grpc.StatusCode.NOT_FOUND, "it does not say what it is"
+        finally:
+            await ads.stop()
+
+    run(test)

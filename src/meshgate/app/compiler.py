@@ -84,6 +84,13 @@ class Compiler:
             self._last = inputs, self._compile(resources, inputs[1])
         return self._last[1]
 
+    def table_of(self, proxy: Proxy) -> ResourceTable:
+        """The table of one more proxy, as of the last build. There was one."""
+        assert self._last is not None, "compile first"
+        snapshot = self._last[1].snapshot
+        planned, _ = plan(snapshot, proxy, self._planned)
+        return self._table(planned, snapshot.endpoints, self._tables)
+
     def _compile(self, resources: Sequence[AnyResource], proxies: Iterable[Proxy]) -> Compiled:
         mesh, problems = mesh_config(mesh_layers(resources, self._settings))
         snapshot, found = build(resources, replace(self._facts, mesh=mesh), self._planned)

@@ -21,6 +21,7 @@ from meshgate.aio import Latest
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
+from meshgate.app.guests import PlannedGuests
 from meshgate.app.machine import MachineParts
 from meshgate.app.options import Options
 from meshgate.app.overlay import overlay_of
@@ -165,7 +166,7 @@ class ControlPlane:
                 group.create_task(_run(part, ready))
                 await ready.wait()  # no deadline: `up` has one for all of it
             if self._options.xds_port:
-                await self.ads.open_port(self._options.xds_port)
+                await self.ads.open_port(self._options.xds_port, PlannedGuests(self.pipeline))
             if self._options.files:
                 await self._load_files(group)
             told = await welcome(self.store, self.files.problems.value, self._machine.notices, self._edge_options)

@@ -74,6 +74,7 @@ class Pipeline:
         self._settle = settle
         self._now = now
         self._decoded = Decoded()
+        self._guests: dict[str, Proxy] = {}
         self._seen: Mapping[Ref, Raw] = {}
 
     async def run(self) -> None:
@@ -91,7 +92,7 @@ class Pipeline:
         resources, problems = self._decoded.take(
             {ref: raw for ref, raw in objects.items() if ref.kind in KINDS_COMPILED}
         )
-        proxies = proxies_of(resources)
+        proxies = self._guests | proxies_of(resources)
         compiled = self._compiler.compile(resources, proxies.values())
         tables = {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
         for proxy_id, table in tables.items():
@@ -117,13 +118,23 @@ class Pipeline:
         if has_errors(problems) or not any(change.ref.kind in KINDS_COMPILED for change in changes):
             return problems
         places = {change.ref: change.positions for change in changes}
-        found = self._compiler.compile(resources, proxies_of(resources).values()).problems
+        proxies = self._guests | proxies_of(resources)
+        found = self._compiler.compile(resources, proxies.values()).problems
         for problem in found:
             if problem.ref in places and problem not in problems:
                 positions = places[problem.ref]
                 position = positions.at(problem.path) if positions else problem.position
                 problems += (msgspec.structs.replace(problem, position=position),)
         return problems
+
+    def invite(self, proxy_id: str, proxy: Proxy) -> None:
+        """Plan for a proxy that is no pod of the mesh, now and whenever something changes, until it is dismissed."""
+        self._guests[proxy_id] = proxy
+        self._ads.publish(proxy_id, self._compiler.table_of(proxy))
+
+    def dismiss(self, proxy_id: str) -> None:
+        """Plan for it no more."""
+        del self._guests[proxy_id]
 
     async def wait_built(self, revision: int) -> Built:
         """Wait until everything up to a revision is in. The caller sets the deadline.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from meshgate.proto import v3
+from meshgate.proto import to_json, v3
+from meshgate.xds.guests import Node
 from meshgate.xds.session import Request, Response, WorldRequest
 
 
@@ -32,14 +33,19 @@ def parse_world(raw: bytes) -> WorldRequest:
     )
 
 
-def delta_node(raw: bytes) -> str:
-    """The id of the node that a `DeltaDiscoveryRequest` comes from."""
-    return v3.DeltaDiscoveryRequest.FromString(raw).node.id
+def delta_node(raw: bytes) -> Node:
+    """The node that a `DeltaDiscoveryRequest` comes from."""
+    return _node(v3.DeltaDiscoveryRequest.FromString(raw).node)
 
 
-def world_node(raw: bytes) -> str:
-    """The id of the node that a `DiscoveryRequest` comes from."""
-    return v3.DiscoveryRequest.FromString(raw).node.id
+def world_node(raw: bytes) -> Node:
+    """The node that a `DiscoveryRequest` comes from."""
+    return _node(v3.DiscoveryRequest.FromString(raw).node)
+
+
+def _node(node: v3.Node) -> Node:
+    metadata = to_json(v3.Node(metadata=node.metadata)).get("metadata")
+    return Node(id=node.id, metadata=metadata if isinstance(metadata, dict) else {})
 
 
 def delta_bytes(response: Response) -> bytes:

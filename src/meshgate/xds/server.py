@@ -2,7 +2,7 @@
 
 Each proxy has a Unix socket and a gRPC server of its own (one server can't tell its sockets apart): who connects there
 is that proxy, whatever it says of itself. An optional TCP port on loopback shows any proxy's resources to whoever names
-its node id, never secrets; such readers don't count as the proxy.
+its node id, never secrets; such readers don't count as the proxy. Whoever is no proxy of ours is a guest there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import grpc.aio
 from meshgate.aio import Latest
 from meshgate.envoy import SECRET
 from meshgate.errors import EnvironmentFault
+from meshgate.xds.guests import Guests, Nobody, Node
 from meshgate.xds.push import SharedBytes, delta_node, parse_delta, parse_world, world_bytes, world_node
 from meshgate.xds.session import DeltaSession, ResourceTable, Responses, WorldSession
 from meshgate.xds.status import ProxyStatus, Statuses, lagging
@@ -44,6 +45,7 @@ class _Proxy:
         self.server: grpc.aio.Server | None = None
         self.path: Path | None = None
         self.awaited = False
+        self.is_guest = False
         self.streams: list[Stream] = []
         self.readers: list[Stream] = []
 
@@ -58,6 +60,7 @@ class AdsServer:
         self._proxies: dict[str, _Proxy] = {}
         self._responses = Responses()
         self._port_server: grpc.aio.Server | None = None
+        self._guests: Guests = Nobody()
         self._outdated: set[str] = set()
         """Proxies whose status is to be told anew."""
         self._shared_bytes = SharedBytes()
@@ -68,7 +71,7 @@ class AdsServer:
         assert proxy.server is None, f"{proxy_id} is served already"
         server = self._server(partial(self._serve_proxy, proxy_id))
         bind_unix(server, socket_path, owner)
-        proxy.server, proxy.path, proxy.awaited = server, socket_path, True
+        proxy.server, proxy.path, proxy.awaited, proxy.is_guest = server, socket_path, True, False
         await server.start()
         asyncio.get_running_loop().call_later(self._awaited_s, self._await_no_longer, proxy_id, proxy)
         self._refresh_soon(proxy_id)
@@ -84,8 +87,9 @@ class AdsServer:
             await proxy.server.stop(grace=None)
         self._refresh_soon(proxy_id)
 
-    async def open_port(self, port: int) -> int:
-        """Serve readers on this TCP port of 127.0.0.1 (0: any); returns the port."""
+    async def open_port(self, port: int, guests: Guests | None = None) -> int:
+        """Serve readers on this TCP port of 127.0.0.1 (0: any), and proxies that are not ours; returns the port."""
+        self._guests = guests or Nobody()
         server = self._server(self._serve_reader)
         try:
             bound = server.add_insecure_port(f"127.0.0.1:{port}")
@@ -170,10 +174,10 @@ class AdsServer:
         if raw is None:
             return
         node = dialect.node(raw)
-        proxy_id = proxy_of_node(node)
-        proxy = self._proxies.get(proxy_id)
+        proxy_id = node.proxy_id
+        proxy = self._proxies.get(proxy_id) or self._welcome(node)
         if proxy is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no proxy {proxy_id!r} (from node id {node!r})")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no proxy {proxy_id!r} (from node id {node.id!r})")
             return
         reader = self._stream(dialect, proxy_id)
         proxy.readers.append(reader)
@@ -183,6 +187,18 @@ class AdsServer:
             await reader.run(raw, context)
         finally:
             proxy.readers.remove(reader)
+            if proxy.is_guest and not proxy.readers:
+                del self._proxies[proxy_id]
+                self._guests.farewell(proxy_id)
+
+    def _welcome(self, node: Node) -> _Proxy | None:
+        """A guest; None if it does not say what it is."""
+        proxy = self._proxies[node.proxy_id] = _Proxy()
+        proxy.is_guest = True
+        if self._guests.welcome(node):
+            return proxy
+        del self._proxies[node.proxy_id]
+        return None
 
     def _stream(self, dialect: Dialect, proxy_id: str) -> Stream:
         return Stream(dialect.begin(self._responses), partial(self._refresh_soon, proxy_id), self._hold_s)
@@ -197,6 +213,9 @@ class AdsServer:
 
     def _refresh_soon(self, proxy_id: str) -> None:
         """Tell the proxy's status anew, once for all that happens in this turn of the loop."""
+        proxy = self._proxies.get(proxy_id)
+        if proxy is not None and proxy.is_guest:
+            return
         if not self._outdated:
             asyncio.get_running_loop().call_soon(self._refresh)
         self._outdated.add(proxy_id)
@@ -218,12 +237,6 @@ class AdsServer:
 def _world(responses: Responses) -> Dialog:
     session = WorldSession(responses)
     return Dialog(session, lambda raw: session.receive(parse_world(raw)), world_bytes)
-
-
-def proxy_of_node(node_id: str) -> str:
-    """`NAME.NS` of `sidecar~IP~NAME.NS~DOMAIN`; the id itself where it has another form."""
-    parts = node_id.split("~")
-    return parts[2] if len(parts) == 4 else node_id
 
 
 def _status_of(proxy: _Proxy) -> ProxyStatus:

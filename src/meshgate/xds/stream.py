@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import grpc.aio
 
+from meshgate.xds.guests import Node
 from meshgate.xds.session import Nack, ResourceTable, Response, Responses, TypeStatus
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -47,8 +48,8 @@ class Dialect(NamedTuple):
     """One of the two forms of the protocol."""
 
     begin: Callable[[Responses], Dialog]
-    node: Callable[[bytes], str]
-    """The id of the node that a message comes from; only the first of a stream need carry it."""
+    node: Callable[[bytes], Node]
+    """The node that a message comes from; only the first of a stream need carry it."""
 
 
 class Stream:
