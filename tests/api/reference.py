@@ -8,8 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from meshgate.api import IMPLEMENTED, KINDS, KINDS_NOT_YET, Kind, MeshConfig
-from meshgate.api.codes import CODES
+from meshgate.api import CODES, IMPLEMENTED, KINDS, KINDS_NOT_YET, Code, Kind, MeshConfig
 from meshgate.api.known_fields import NOT_YET, WITHOUT_EFFECT
 from meshgate.api.old_fields import OLD_FIELDS
 from meshgate.api.string_match import Exact
@@ -20,7 +19,7 @@ MADE = "<!-- made from the tables in meshgate/api: pytest tests/api --update-gol
 
 def problems_page() -> str:
     """docs/reference/problems.md."""
-    rows = [f"| `{code}` | {text} |" for code, text in sorted(CODES.items(), key=_ours_first)]
+    entries = sorted(CODES.items(), key=_ours_first)
     return "\n".join(
         [
             "# Problems",
@@ -28,16 +27,30 @@ def problems_page() -> str:
             MADE,
             "",
             "What meshgate finds in what you write has a code that never changes its meaning. Findings that Istio's",
-            "analyzers know too have [Istio's number](https://istio.io/latest/docs/reference/config/analysis/), ours",
-            "begin with `MG`. An error keeps the object, and all that was applied with it, from being accepted; a",
-            "warning does not.",
+            "analyzers know too have [Istio's number, name and",
+            "level](https://istio.io/latest/docs/reference/config/analysis/), ours begin with `MG`.",
             "",
-            "| code | what it says |",
-            "|---|---|",
-            *rows,
+            "The level says how bad a finding is for those who send requests: `error`, `warning` or `info`. It does",
+            "not say whether an object is refused. What is wrong with an object by itself is refused when it is",
+            "applied, with everything that was applied with it. What is wrong between objects (a name that leads",
+            "nowhere, a host that two have) is accepted as Istio accepts it, and goes away when its cause does.",
             "",
+            "`meshgate status` shows all problems, `meshgate get -o wide` those of the objects that it shows, and",
+            "`meshgate apply` warns of those that come with what is applied. Objects of Istio's kinds have them in",
+            "`status.validationMessages`; when a problem begins, it is an event on its object, too.",
+            "",
+            "| code | level | what it says |",
+            "|---|---|---|",
+            *(f"| [`{code}`](#{code.lower()}) | {entry.level} | {entry.what} |" for code, entry in entries),
+            "",
+            *(line for code, entry in entries for line in _problem_section(code, entry)),
         ]
     )
+
+
+def _problem_section(code: str, entry: Code) -> Iterator[str]:
+    yield from (f"## {code}", "", f"**{entry.name}** ({entry.level}): {entry.what}.", "")
+    yield from (entry.why, "", f"*What to do:* {entry.instead}", "")
 
 
 def kinds_page() -> str:
@@ -69,7 +82,7 @@ def kinds_page() -> str:
     )
 
 
-def _ours_first(item: tuple[str, str]) -> tuple[bool, str]:
+def _ours_first(item: tuple[str, Code]) -> tuple[bool, str]:
     return item[0].startswith("IST"), item[0]
 
 

@@ -7,6 +7,8 @@ May import msgspec, PyYAML, re2 and `errors`; nothing else of meshgate.
 from __future__ import annotations
 
 from meshgate.api import codes
+from meshgate.api.code import Code, Level
+from meshgate.api.code_table import CODES, documentation_url
 from meshgate.api.config import ConfigMap, Event, EventSource, Namespace, Secret, ServiceAccount
 from meshgate.api.decode import Decoder, decode, decode_all, unimplemented
 from meshgate.api.destination_rule import (
@@ -178,6 +180,7 @@ from meshgate.api.workload import (
 )
 
 __all__ = [
+    "CODES",
     "EVERYTHING",
     "IMPLEMENTED",
     "KINDS",
@@ -189,6 +192,7 @@ __all__ = [
     "BackendUtilization",
     "ClientTLSMode",
     "ClientTLSSettings",
+    "Code",
     "Components",
     "ConfigMap",
     "ConfigMapVolume",
@@ -261,6 +265,7 @@ __all__ = [
     "LabelSelector",
     "Labels",
     "LabelsSelector",
+    "Level",
     "LoadBalancerSettings",
     "LocalityDistribute",
     "LocalityFailover",
@@ -354,6 +359,7 @@ __all__ = [
     "codes",
     "decode",
     "decode_all",
+    "documentation_url",
     "documents",
     "duplicates",
     "duration_text",

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from meshgate.api.code import Level
+from meshgate.api.code_table import CODES
 from meshgate.api.ref import Ref
 
 Severity = Literal["error", "warning", "info"]
@@ -42,7 +44,18 @@ class Problem(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False
 
     @property
     def is_error(self) -> bool:
+        """Whether it keeps the object from being accepted."""
         return self.severity == "error"
+
+    @property
+    def level(self) -> Level:
+        """How bad it is: what is refused is an error, else as the code's entry in the table says.
+
+        >>> Problem("IST0101", "warning", None, "", "no service").level, Problem("MG0010", "info", None, "", "").level
+        ('error', 'error')
+        """
+        entry = CODES.get(self.code)
+        return self.severity if self.severity == "error" or entry is None else entry.level
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

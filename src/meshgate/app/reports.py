@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from meshgate.api import KINDS, Problem, Ref
-from meshgate.api.codes import CODES
+from meshgate.api import CODES, KINDS, Problem, Ref
 from meshgate.app.status import by_object
 from meshgate.host.controllers.events import event
 from meshgate.store.core import SetStatus, StatusFault, meta
@@ -90,7 +89,7 @@ class Reports:
 def message_of(problem: Problem) -> dict[str, Any]:
     """A problem in the form of `istio.analysis.v1alpha1.AnalysisMessageBase`, with our text beside it."""
     return {
-        "type": {"code": problem.code, "name": CODES.get(problem.code, problem.code)},
+        "type": {"code": problem.code, "name": CODES[problem.code].name},
         "level": LEVELS[problem.severity],
         "path": problem.path,
         "message": f"{problem.text}{f'; {problem.hint}' if problem.hint else ''}",

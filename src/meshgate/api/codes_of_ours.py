@@ -1,0 +1,162 @@
+"""What our own codes mean (MG)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from meshgate.api import codes
+from meshgate.api.code import Code
+
+_FIELDS: Final = "docs/reference/kinds.md lists the fields of each kind"
+
+OURS: Final[Mapping[str, Code]] = {
+    codes.BROKEN_YAML: Code(
+        "BrokenYaml",
+        "error",
+        "the text is not YAML",
+        "Nothing of the file can be read.",
+        "Look at the line: most often it is the indentation, a tab, or a quote that is missing.",
+    ),
+    codes.DUPLICATE_KEY: Code(
+        "DuplicateKey",
+        "error",
+        "a mapping has the same key twice",
+        "Readers of YAML take the last one and drop the other without a word.",
+        "Take one of them away, or join their contents.",
+    ),
+    codes.NOT_AN_OBJECT: Code(
+        "NotAnObject",
+        "error",
+        "a document is not an object with apiVersion, kind and metadata.name",
+        "It is not known what it is or what it is called.",
+        "Add what is missing; documents are separated by a line of three hyphens.",
+    ),
+    codes.UNKNOWN_KIND: Code(
+        "UnknownKind",
+        "error",
+        "a kind, or an API version of it, that does not exist",
+        "It is no kind of Istio or Kubernetes that meshgate knows.",
+        "Look at the spelling and at the group before the slash in apiVersion.",
+    ),
+    codes.UNKNOWN_FIELD: Code(
+        "UnknownField",
+        "error",
+        "a field that the kind does not have",
+        "What it asks for would be ignored. Istio's webhook only warns of it, so that a typing error goes unnoticed.",
+        f"Take the name that the hint proposes; {_FIELDS}.",
+    ),
+    codes.WRONG_TYPE: Code(
+        "WrongType",
+        "error",
+        "a value of another type than the field's, or not one of its words",
+        "It cannot be understood.",
+        f"Write what the message expects; {_FIELDS}.",
+    ),
+    codes.NOT_IMPLEMENTED: Code(
+        "NotImplemented",
+        "error",
+        "a field or kind of Istio or Kubernetes that this version does not implement yet",
+        "Istio would act on it and this version does not, so accepting it would be a lie.",
+        "Leave it out for now.",
+    ),
+    codes.DUPLICATE_OBJECT: Code(
+        "DuplicateObject",
+        "error",
+        "the same object is given twice",
+        "Which of them is meant cannot be known.",
+        "Keep one; two places that own one object would undo each other's changes.",
+    ),
+    codes.BAD_SETTING: Code(
+        "BadSetting",
+        "error",
+        "a setting of `--set` that is not PATH=VALUE, or whose path does not exist",
+        "The mesh would start without it.",
+        "Write it as for istioctl: `--set meshConfig.accessLogFile=/dev/stdout`.",
+    ),
+    codes.BAD_METADATA: Code(
+        "BadMetadata",
+        "error",
+        "a name, namespace, label or annotation that Kubernetes or Istio would refuse",
+        "On a cluster the object would not be accepted.",
+        "Names are lower-case letters, digits and hyphens; the message says which rule is broken.",
+    ),
+    codes.NO_COMMAND: Code(
+        "NoCommand",
+        "error",
+        "a container that has neither a command nor an image",
+        "There is nothing to run.",
+        "Give it a command; it runs as a process of this machine.",
+    ),
+    codes.SCHEMA: Code(
+        "RefusedBySchema",
+        "error",
+        "what istiod would accept, but the schema of Istio's resources in a cluster refuses",
+        "A cluster's API server refuses the object before istiod sees it.",
+        "Do as the message says; then it works on both.",
+    ),
+    codes.TLS_SERVER_LEFT_OUT: Code(
+        "TlsServerLeftOut",
+        "warning",
+        "a gateway's server needs TLS, which is not implemented yet; its neighbours serve",
+        "Nobody listens on the server's port.",
+        "Wait for a version with TLS, or serve plain HTTP meanwhile.",
+    ),
+    codes.TLS_FAILS_CLOSED: Code(
+        "TlsFailsClosed",
+        "warning",
+        "a DestinationRule asks for TLS, which is not implemented yet; connections are refused",
+        "Sending in the clear what should be encrypted would be worse than not sending it.",
+        "Wait for a version with TLS, or take the setting away if plain text will do.",
+    ),
+    codes.SHADOWED_LISTENER: Code(
+        "ShadowedListener",
+        "warning",
+        "another service already has the connections to this address and port",
+        "A TCP connection carries no host name: only address and port tell services apart.",
+        "Give the service an address of its own, or another port.",
+    ),
+    codes.HOST_TAKEN: Code(
+        "HostTaken",
+        "warning",
+        "another service already has this host name, so this one does not serve it",
+        "Of several services with one host, Kubernetes' comes first, then the oldest.",
+        "Join the two objects, or choose another host.",
+    ),
+    codes.NO_RULE: Code(
+        "NoRule",
+        "warning",
+        "a TCP server of a gateway for which there is no rule; its port does not listen",
+        "Without a rule it is not known where a connection should go.",
+        "Add a VirtualService with a tcp rule for this gateway and port.",
+    ),
+    codes.RULES_UNUSED: Code(
+        "RulesOfAnotherProtocol",
+        "warning",
+        "rules of a VirtualService that no server of its gateways can use",
+        "An HTTP server reads http rules alone, a TCP server tcp rules; others are passed over in silence.",
+        "Write the rules for the server's protocol, or change the protocol of the server's port.",
+    ),
+    codes.SUBSET_UNUSED: Code(
+        "SubsetPolicyUnused",
+        "info",
+        "a subset has a traffic policy, and no route goes to this subset",
+        "A subset's policy takes effect only on what a VirtualService sends to the subset by name.",
+        "Route to the subset (all of the traffic, if need be), or put the policy above the subsets.",
+    ),
+    codes.FAULT_FIRST: Code(
+        "FaultBeforeRetryAndTimeout",
+        "info",
+        "a rule injects faults and has a timeout or retries as well",
+        "Faults are injected before the request is routed: a delay does not count towards the timeout, and an "
+        "aborted request is not tried again.",
+        "To try out timeouts and retries, inject the fault one service further on.",
+    ),
+    codes.REFUSED_BY_PROXY: Code(
+        "RefusedByProxy",
+        "error",
+        "Envoy refused a resource that was made from this object; the last good one keeps serving",
+        "The object is accepted and has no effect in that proxy.",
+        "Envoy's words say what it does not like. Should the object be right, this is a bug of meshgate.",
+    ),
+}
