@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 
 from meshgate.api import AnyResource, MeshConfig, MeshLayer, Problem, decode, mesh_config
+from meshgate.api.decode import Decoder
+from meshgate.api.implemented import IMPLEMENTED
 from meshgate.envoy import emit
 from meshgate.explain import Configuration
 from meshgate.mesh import Facts, build
 from meshgate.plan import Proxy, plan
 from tests.conformance.cases import Case, CaseProxy, Raw
+
+_BEHIND_VALIDATION = Decoder(IMPLEMENTED, rules=False)
 
 
 class RefusedError(Exception):
@@ -19,7 +23,7 @@ class RefusedError(Exception):
 def compile_case(case: Case) -> Configuration:
     """The resources of the case's proxy. `RefusedError` if an object is not accepted."""
     facts = Facts(config_domain="", mesh=_mesh(case))
-    resources = [_decoded(raw) for raw in (*case.config, *case.kube)]
+    resources = [decoded(raw) for raw in (*case.config, *case.kube)]
     snapshot, _ = build(resources, facts)
     made, _ = plan(snapshot, _proxy(case.proxy))
     return Configuration.of(emit(made))
@@ -32,13 +36,15 @@ def mesh_of(case: Case) -> tuple[MeshConfig, tuple[Problem, ...]]:
 
 def _mesh(case: Case) -> MeshConfig:
     mesh, problems = mesh_of(case)
-    _refuse(problems)
+    refuse(problems)
     return mesh
 
 
-def _decoded(raw: Raw) -> AnyResource:
-    resource, problems = decode(_acceptable(raw))
-    _refuse(problems)
+def decoded(raw: Raw) -> AnyResource:
+    """One object of a case. `RefusedError` if it is not accepted."""
+    raw = _acceptable(raw)
+    resource, problems = _BEHIND_VALIDATION.decode(raw) if _is_never_applied(raw) else decode(raw)
+    refuse(problems)
     assert resource is not None, "refused without a reason"
     return resource
 
@@ -57,7 +63,16 @@ def _acceptable(raw: Raw) -> Raw:
     return {**raw, "spec": {**raw["spec"], "ports": renamed}}
 
 
-def _refuse(problems: tuple[Problem, ...]) -> None:
+def _is_never_applied(raw: Raw) -> bool:
+    """Objects that no user could apply: what Istio makes of other APIs, with annotations that its webhook refuses, and
+    pods without image or command, which stand for a cluster's own."""
+    return raw["kind"] == "Pod" or any(
+        name.startswith("internal.istio.io/") for name in raw["metadata"].get("annotations", {})
+    )
+
+
+def refuse(problems: tuple[Problem, ...]) -> None:
+    """`RefusedError` if one of them is an error."""
     errors = [str(problem) for problem in problems if problem.severity == "error"]
     if errors:
         raise RefusedError("; ".join(errors))

@@ -32,15 +32,15 @@ def _configuration(resources: dict[str, list[dict[str, Any]]]) -> Configuration:
 
 
 def _bodies(values: list[dict[str, Any]], cls: type[Message]) -> list[bytes]:
-    return [from_json(_known(value), cls).SerializeToString() for value in values]
+    return [from_json(without_unknown(value), cls).SerializeToString() for value in values]
 
 
-def _known(value: Any) -> Any:
+def without_unknown(value: Any) -> Any:
     """The same value without list items (filters, log formatters) whose extension the schema lacks."""
     if isinstance(value, dict):
-        return {key: _known(part) for key, part in value.items()}
+        return {key: without_unknown(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_known(part) for part in value if not _is_unknown_extension(part)]
+        return [without_unknown(part) for part in value if not _is_unknown_extension(part)]
     return value
 
 

@@ -1,0 +1,79 @@
+"""meshgate's own resources for a case: environment and case together, for each proxy that a call passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+
+from meshgate.api import unimplemented
+from meshgate.envoy import emit
+from meshgate.explain import Configuration
+from meshgate.mesh import Facts, Snapshot, build
+from meshgate.plan import Proxy, plan
+from tests.conformance.cases import Raw
+from tests.conformance.compiled import decoded
+from tests.conformance.integration.cases import Environment, IntegrationCase
+
+
+class CompiledCase:
+    """The snapshot of a case; each proxy's resources are made when they are first asked for."""
+
+    def __init__(self, environment: Environment, case: IntegrationCase) -> None:
+        """`RefusedError` if an object is not accepted."""
+        objects = [*(raw for raw in environment.objects if not unimplemented(raw)), *_with_addresses(case.config)]
+        self.snapshot: Snapshot = build([decoded(raw) for raw in objects], Facts())[0]
+        self._environment = environment
+        self._made: dict[str, Configuration] = {}
+
+    def resources(self, proxy: str) -> Configuration:
+        """What the proxy `sidecar <app>` or `router <gateway>` is sent. `KeyError` if there is none of that name."""
+        if proxy not in self._made:
+            made, _ = plan(self.snapshot, proxy_of(self._environment, proxy))
+            self._made[proxy] = Configuration.of(emit(made))
+        return self._made[proxy]
+
+
+def proxy_of(environment: Environment, name: str) -> Proxy:
+    """The proxy `sidecar <app>` or `router <gateway>`. `KeyError` if the environment has none of that name."""
+    role, _, app = name.partition(" ")
+    return _gateway(environment, app) if role == "router" else _sidecar(environment, app)
+
+
+def _gateway(environment: Environment, app: str) -> Proxy:
+    gateways = {"ingressgateway": environment.gateway, "egressgateway": environment.egress_gateway}
+    found = gateways[app]
+    return Proxy(
+        role="router",
+        name=f"istio-{app}-0",
+        namespace=found["service"].partition(".")[2],
+        labels=_sorted(found["labels"]),
+        addresses=(found["ip"],),
+    )
+
+
+def _sidecar(environment: Environment, app: str) -> Proxy:
+    pods = {raw["metadata"]["labels"].get("app"): raw for raw in environment.kube if raw["kind"] == "Pod"}
+    pod = pods[app]
+    return Proxy(
+        role="sidecar",
+        name=pod["metadata"]["name"],
+        namespace=pod["metadata"]["namespace"],
+        labels=_sorted(pod["metadata"]["labels"]),
+        addresses=tuple(one["ip"] for one in pod["status"]["podIPs"]),
+        service_account=pod["spec"].get("serviceAccountName", "default"),
+        node=pod["spec"].get("nodeName", ""),
+        locality=next((one.get("locality", "") for one in environment.apps if one["service"] == app), ""),
+    )
+
+
+def _sorted(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(labels.items()))
+
+
+def _with_addresses(config: Iterable[Raw]) -> Iterator[Raw]:
+    """Services get the addresses that the data's simulation gave them: 10.96.2.1 and on."""
+    numbers = count(1)
+    for raw in config:
+        spec = raw.get("spec", {})
+        is_given = raw["kind"] != "Service" or "clusterIP" in spec or spec.get("type") == "ExternalName"
+        yield raw if is_given else {**raw, "spec": {**spec, "clusterIP": f"10.96.2.{next(numbers)}"}}

@@ -1,0 +1,70 @@
+"""Which cases and calls are in scope, by the table of what is implemented.
+
+The environment's `Sidecar` object may not be implemented yet. It limits what the applications see to the namespaces
+`istio-system`, `echo` and `external`; all of the environment lies there, so for most cases it changes nothing and is
+left out. What a case adds elsewhere would be hidden by it: such cases wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.api import kind_of, unimplemented
+from tests.conformance.cases import Raw
+from tests.conformance.integration.cases import Environment, IntegrationCase, LiveCall, Simulated
+
+
+def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
+    """What the case needs and is not implemented; empty if it is in scope."""
+    if case.skip:
+        return f"skipped by Istio: {case.skip}"
+    needs = {need for raw in case.config for need in _needs(raw)}
+    return ", ".join(sorted(needs)) or _why_sidecar_decides(environment, case)
+
+
+def why_simulation_is_out(one: Simulated) -> str:
+    """Empty if the walk is in scope: TLS that a proxy would terminate needs certificates, which come later."""
+    is_terminated = one.proxy.startswith("router ") or one.fields.call_mode == "inbound"
+    return "tls call" if one.fields.tls != "plaintext" and is_terminated else ""
+
+
+def why_expectation_is_out(call: LiveCall) -> str:
+    """Why the walk alone can't say what the client would see; empty if it can."""
+    if not call.simulated:
+        return "not simulated by Istio"
+    if call.scheme not in ("http", "grpc"):
+        return f"only a running mesh shows it ({call.scheme})"
+    if call.follow_redirects:
+        return "only a running mesh shows it (redirects are followed)"
+    return why_simulation_is_out(call.simulated[0])
+
+
+def _needs(raw: Raw) -> Iterator[str]:
+    kind = str(raw.get("kind"))
+    if kind_of(str(raw.get("apiVersion")), kind) is None:
+        yield kind
+    yield from unimplemented(raw)
+
+
+def _why_sidecar_decides(environment: Environment, case: IntegrationCase) -> str:
+    left_out = [raw for raw in environment.objects if unimplemented(raw)]
+    if not left_out or not any(one.proxy.startswith("sidecar ") for call in case.calls for one in call.simulated):
+        return ""
+    visible = {namespace for raw in left_out for namespace in _visible(raw)}
+    hidden = sorted({raw["metadata"].get("namespace", "") for raw in case.config} - visible - {""})
+    if hidden:
+        return f"Sidecar (hides namespace {', '.join(hidden)})"
+    known = {app["fqdn"] for app in environment.apps}
+    twice = sorted({host for raw in case.config if raw["kind"] == "ServiceEntry" for host in _hosts(raw)} & known)
+    return f"Sidecar (chooses between two services {', '.join(twice)})" if twice else ""
+
+
+def _hosts(raw: Raw) -> list[str]:
+    hosts: list[str] = raw.get("spec", {}).get("hosts", [])
+    return hosts
+
+
+def _visible(raw: Raw) -> Iterator[str]:
+    """Namespaces that a `Sidecar` lets through."""
+    for egress in raw.get("spec", {}).get("egress", []):
+        yield from (host.partition("/")[0] for host in egress.get("hosts", []))

@@ -1,0 +1,77 @@
+"""The run by simulation: each walk, each expectation and each of Istio's resources becomes an outcome."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from meshgate.explain import Deviations, simulate
+from tests.conformance.checks import seen
+from tests.conformance.compiled import RefusedError
+from tests.conformance.integration import extract
+from tests.conformance.integration.cases import IntegrationCase, Simulated, Suite, is_wanted, read_suite
+from tests.conformance.integration.compiled import CompiledCase
+from tests.conformance.integration.scope import why_case_is_out, why_simulation_is_out
+from tests.conformance.outcome import Outcome, verdict
+
+
+def run(paths: Iterable[Path], filters: Iterable[str] = ()) -> Iterator[Outcome]:
+    """The outcomes of all wanted cases in these folders and files."""
+    filters = tuple(filters)
+    for path in paths:
+        suite = read_suite(path)
+        yield from (Outcome(case=case, item="case", status="failed", text=text) for case, text in suite.refused)
+        for case in suite.cases:
+            if is_wanted(case, filters):
+                yield from run_case(suite, case)
+
+
+def run_case(suite: Suite, case: IntegrationCase) -> Iterator[Outcome]:
+    """The outcomes of one case. Whatever happens, it has some."""
+    reason = why_case_is_out(suite.environment, case)
+    if reason:
+        yield from (Outcome(case=case.id, item=item, status="skipped", text=reason) for item in _items(suite, case))
+        return
+    try:
+        made = CompiledCase(suite.environment, case)
+        yield from _walks(case, made)
+        for proxy, theirs in suite.extract.get(case.id, {}).items():
+            yield from extract.compared(case, proxy, theirs, made.resources(proxy))
+    except RefusedError as refused:
+        yield from (
+            Outcome(case=case.id, item=item, status="failed", text=str(refused)) for item in _items(suite, case)
+        )
+    except Exception as error:  # one broken case must not hide the others
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        yield Outcome(case=case.id, item="case", status="failed", text=text)
+
+
+def _walks(case: IntegrationCase, made: CompiledCase) -> Iterator[Outcome]:
+    for item, one in _simulated(case):
+        out = why_simulation_is_out(one)
+        yield Outcome(case=case.id, item=item, status="skipped", text=out) if out else _walk(case, item, one, made)
+
+
+def _walk(case: IntegrationCase, item: str, one: Simulated, made: CompiledCase) -> Outcome:
+    asked, deviations = one.fields.as_call(), Deviations.istio_harness(one.fields.mtls_secret_config_name)
+    got = seen(simulate(made.resources(one.proxy), asked, deviations))
+    return verdict(case.id, item, _difference(one.observed, got))
+
+
+def _difference(observed: Mapping[str, object], got: Mapping[str, object]) -> str:
+    wanted = {key: observed.get(key, None if key == "error" else "") for key in got}
+    wrong = [f"{key} {wanted[key]!r}, got {got[key]!r}" for key in got if wanted[key] != got[key]]
+    return f"expected {'; '.join(wrong)}" if wrong else ""
+
+
+def _simulated(case: IntegrationCase) -> Iterator[tuple[str, Simulated]]:
+    for number, call in enumerate(case.calls):
+        for one in call.simulated:
+            yield f"call {number} at {one.proxy} ({one.fields.call_mode}, {one.fields.tls})", one
+
+
+def _items(suite: Suite, case: IntegrationCase) -> list[str]:
+    """Names of what would have been looked at."""
+    return [*(item for item, _ in _simulated(case)), *extract.items(suite.extract.get(case.id, {}))] or ["case"]

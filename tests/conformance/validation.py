@@ -1,0 +1,80 @@
+"""The run over Istio's verdicts: do we refuse exactly what istiod's webhook refuses?
+
+The webhook reads leniently what our command line and a cluster's schema refuse: fields that do not exist, nulls in
+lists, two members of a oneof. So these do not count here. What is refused for not being implemented yet, and for
+nothing else, is skipped by its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meshgate.api import EVERYTHING, IMPLEMENTED, KINDS, Decoder, Problem, codes, without_indices
+from tests.conformance.cases import Raw
+from tests.conformance.outcome import Outcome, verdict
+from tests.conformance.validation_cases import VerdictCase, verdict_files
+
+_LENIENT = frozenset({codes.SCHEMA, codes.DUPLICATE_KEY, codes.BAD_METADATA, codes.NOT_IMPLEMENTED})
+"""What the webhook does not refuse: it looks neither at the schema nor at the rules for names of all objects."""
+
+_AS_USERS = Decoder(IMPLEMENTED, unknown="warning")
+_AS_ISTIO = Decoder(EVERYTHING, unknown="warning")
+_API_VERSIONS = {kind.kind: kind.api_version for kind in KINDS}
+_MESH = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"}}
+
+
+def run(paths: Iterable[Path]) -> Iterator[Outcome]:
+    """The outcomes of all cases in these files and folders, in their order."""
+    for file in verdict_files(paths):
+        for case in file.cases:
+            yield run_case(file.kind, case)
+
+
+def run_case(kind: str, case: VerdictCase) -> Outcome:
+    """Passed where we and the webhook agree."""
+    raw = _object_of(kind, case)
+    if raw is None:
+        return Outcome(case=case.id, item="verdict", status="skipped", text=f"kind {kind}")
+    refusals = [str(problem) for problem in _refusals(_AS_ISTIO, raw)]
+    if bool(refusals) == case.valid:
+        expected = "valid" if case.valid else f"invalid: {case.error}"
+        return verdict(case.id, "verdict", f"expected {expected}; got {'; '.join(refusals) or 'valid'}")
+    missing = ", ".join(sorted(set(_not_implemented(kind, raw))))
+    if case.valid and missing:
+        return Outcome(case=case.id, item="verdict", status="skipped", text=missing)
+    return verdict(case.id, "verdict", "")
+
+
+def _object_of(kind: str, case: VerdictCase) -> Raw | None:
+    """The object as we read it; None for a kind that is not there yet."""
+    if kind == "MeshConfig":
+        text = case.input if isinstance(case.input, str) else msgspec.json.encode(case.input).decode()
+        return {**_MESH, "data": {"mesh": text}}
+    if kind not in _API_VERSIONS or case.object is None:
+        return None
+    return {**case.object, "apiVersion": _API_VERSIONS[kind]}  # the webhook does not look at the version
+
+
+def _refusals(decoder: Decoder, raw: Mapping[str, Any]) -> list[Problem]:
+    _, problems = decoder.decode(raw)
+    return [problem for problem in problems if problem.is_error and problem.code not in _LENIENT]
+
+
+def _not_implemented(kind: str, raw: Mapping[str, Any]) -> Iterator[str]:
+    _, problems = _AS_USERS.decode(raw)
+    for problem in problems:
+        if problem.code == codes.NOT_IMPLEMENTED:
+            yield f"{kind}.{without_indices(problem.path).removeprefix('data.mesh.')}"
+
+
+def reasons(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Why cases were skipped, each reason once, with how often."""
+    counts: dict[str, int] = {}
+    for outcome in outcomes:
+        if outcome.status == "skipped":
+            counts[outcome.text] = counts.get(outcome.text, 0) + 1
+    yield from (f"skipped {count}: {text}" for text, count in sorted(counts.items()))
