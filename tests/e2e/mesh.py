@@ -135,6 +135,29 @@ class Mesh:
     def exec(self, pod: str, *command: str, namespace: str = "default") -> subprocess.CompletedProcess[str]:
         return self.meshgate("exec", "-n", namespace, pod, "--", *command, check=False)
 
+    def load_balancer_address(self, service: str, namespace: str) -> str:
+        """Where a Service of type LoadBalancer is reached from the host."""
+        status = self.get("service", service, "-n", namespace)["status"]
+        assert isinstance(status, dict)
+        address = status["loadBalancer"]["ingress"][0]["ip"]
+        assert isinstance(address, str)
+        return address
+
+    def problems(self) -> list[str]:
+        """What `status` says is wrong, a line each."""
+        _, found, listed = self.meshgate("status").stdout.partition("\nproblems: ")
+        assert found, "status tells how many problems there are"
+        return [line.strip() for line in listed.splitlines()[1:] if line.strip()]
+
+    def access_log(self, selector: str, marker: str, namespace: str = "default") -> str:
+        """The line of the proxies' access logs that has `marker` in it; waits, for Envoy writes it a little later."""
+
+        def line() -> str:
+            log = self.meshgate("logs", "-n", namespace, "-l", selector, "-c", "istio-proxy", "--tail", "100000").stdout
+            return next((line for line in log.splitlines() if marker in line), "")
+
+        return wait_until(line, f"a line with {marker} in the access log of {selector}")
+
     def down(self) -> None:
         self.meshgate("down")
 

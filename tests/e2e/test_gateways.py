@@ -84,14 +84,6 @@ def route(gateway: str, path: str) -> str:
     return ROUTE.replace("GATEWAY", gateway).replace("PATH", path)
 
 
-def load_balancer_address(mesh: Mesh, service: str) -> str:
-    status = mesh.get("service", service, "-n", "istio-system")["status"]
-    assert isinstance(status, dict)
-    address = status["loadBalancer"]["ingress"][0]["ip"]
-    assert isinstance(address, str)
-    return address
-
-
 def test_the_egress_gateway_of_the_tour_comes_up(mesh: Mesh) -> None:
     mesh.meshgate("apply", "-f", "-", stdin=scenario_text("09-egress-install"))
     mesh.wait_ready("istio=egressgateway", namespace="istio-system")
@@ -109,7 +101,7 @@ def test_a_second_ingress_gateway_is_published_at_an_address_of_its_own(mesh: Me
     mesh.meshgate("apply", "-f", "-", stdin=OPERATOR)
     mesh.wait_ready("istio=second", namespace="istio-system")
     (files / "route.yaml").write_text(route("second", "one"))
-    address = load_balancer_address(mesh, "second-ingressgateway")
+    address = mesh.load_balancer_address("second-ingressgateway", "istio-system")
 
     def answer() -> bool:
         done = curl("-o", "/dev/null", "-w", "%{http_code}", "-H", "Host: web.example.com", f"http://{address}/one")

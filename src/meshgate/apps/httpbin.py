@@ -3,7 +3,8 @@
     python3 -m meshgate.apps.httpbin --port 8000 [--name v1]
 
 Paths: /status/CODE, /delay/SECONDS (10 at most), /headers, /anything and everything else (method, path, headers, body,
-name of the instance). Answers are JSON.
+name of the instance). Answers are JSON; their header `x-instance` is the name, so that whoever counts answers need not
+read bodies.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ LONGEST_DELAY_S = 10.0
 def mirror(name: str) -> type[Handler]:
     """The handler of an instance called `name`."""
 
+    named = (("X-Instance", name),)
+
     class Mirror(Handler):
         def answer(self, body: bytes) -> None:
             head, _, rest = self.path.split("?")[0].lstrip("/").partition("/")
             if head == "status" and rest.isdigit() and 200 <= int(rest) <= 599:
-                self.reply(int(rest), {"status": int(rest), "name": name})
+                self.reply(int(rest), {"status": int(rest), "name": name}, named)
                 return
             if head == "delay":
                 try:
@@ -35,7 +38,7 @@ def mirror(name: str) -> type[Handler]:
             told = {"headers": dict(self.headers.items()), "name": name}
             if head != "headers":
                 told |= {"method": self.command, "path": self.path, "body": body.decode(errors="replace")}
-            self.reply(200, told)
+            self.reply(200, told, named)
 
     return Mirror
 
