@@ -356,7 +356,7 @@ def test_objects_that_istio_made_need_not_obey_its_rules() -> None:
 
 def test_what_is_not_implemented_is_listed_for_the_conformance_runner() -> None:
     raw = changed(objects.VIRTUAL_SERVICE, "spec.tls", [{}])
-    raw = changed(raw, "spec.http.0.match", [{"statPrefix": "a"}])
-    assert unimplemented(raw) == ("VirtualService.spec.http.match.statPrefix", "VirtualService.spec.tls")
+    raw = changed(raw, "spec.tcp", [{"match": [{"sourceSubnet": "10.0.0.0/8"}]}])
+    assert unimplemented(raw) == ("VirtualService.spec.tcp.match.sourceSubnet", "VirtualService.spec.tls")
     assert unimplemented({**raw, "apiVersion": "networking.istio.io/v1", "kind": "Sidecar"}) == ("Sidecar",)
     assert unimplemented(objects.VIRTUAL_SERVICE) == ()

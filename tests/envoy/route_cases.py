@@ -139,7 +139,9 @@ ROUTES = {
             ),
             cluster_missing_status=500,
         ),
-        ForwardAction(clusters=(WeightedCluster(cluster="a", weight=1, host_rewrite="a.example.com"),)),
+        ForwardAction(
+            clusters=(WeightedCluster(cluster="a", weight=1, host_rewrite="a.example.com"),), is_weighted=True
+        ),
     ),
     "route-headers-changed": _case(
         RoutePlan(

@@ -101,6 +101,11 @@ def test_nothing_is_made_of_what_is_behind_a_route_that_takes_all() -> None:
     assert len(routes(http)) == 1
 
 
+def test_an_expression_that_takes_all_ends_the_list() -> None:
+    http = f"  - {{match: [{{uri: {{regex: '.*'}}}}], route: [{WEB}]}}\n  - route: [{{destination: {{host: cart}}}}]"
+    assert only(http).match.path == PathRegex(value=".*")
+
+
 @pytest.mark.parametrize(
     ("match", "expected"),
     [
@@ -177,19 +182,41 @@ def test_the_authority_of_a_rule(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "expected"),
+    "rule",
     [
-        pytest.param("headers: {request: {set: {':authority': a.org}}}", "cart.org", id="header"),
-        pytest.param("rewrite: {authority: a.org}", "", id="rewrite"),
+        pytest.param("headers: {request: {set: {':authority': a.org}}}", id="header"),
+        pytest.param("rewrite: {authority: a.org}", id="rewrite"),
     ],
 )
-def test_the_authority_of_one_of_several_destinations(rule: str, expected: str) -> None:
+def test_the_authority_of_one_of_several_destinations(rule: str) -> None:
     route = only(
         f"  - {{{rule}, route: [{{destination: {{host: web}}, weight: 50}}, "
         "{destination: {host: cart}, weight: 50, headers: {request: {set: {Host: cart.org}}}}]}"
     )
     assert forward(route).host_rewrite == "a.org"
-    assert [one.host_rewrite for one in forward(route).clusters] == ["", expected]
+    assert [one.host_rewrite for one in forward(route).clusters] == ["", "cart.org"]
+
+
+@pytest.mark.parametrize("rule", ["headers: {request: {set: {':authority': a.org}}}", "rewrite: {authority: a.org}"])
+def test_a_rule_goes_before_its_only_destination(rule: str) -> None:
+    route = only(
+        f"  - {{{rule}, route: [{{destination: {{host: cart}}, headers: {{request: {{set: {{Host: cart.org}}}}}}}}]}}"
+    )
+    assert forward(route).host_rewrite == "a.org"
+    assert [one.host_rewrite for one in forward(route).clusters] == [""]
+
+
+def test_weights_are_written_where_one_of_several_destinations_gets_all() -> None:
+    route = only("  - route: [{destination: {host: web}, weight: 0}, {destination: {host: cart}, weight: 5}]")
+    assert forward(route).is_weighted
+    assert clusters_of(route) == [f"outbound|80||cart.{LOCAL}"]
+    assert route.operation == "vs:80/*"
+
+
+def test_a_share_is_cut_off() -> None:
+    """0.57 % is 5,699.99... of a million for Go's arithmetic, and for ours."""
+    action = forward(only(f"  - {{mirror: {{host: cart}}, mirrorPercentage: {{value: 0.57}}, route: [{WEB}]}}"))
+    assert [one.per_million for one in action.mirrors] == [5_699]
 
 
 def test_a_copy_of_some_requests_by_the_old_fields() -> None:
@@ -227,8 +254,25 @@ def test_what_a_rule_does_besides() -> None:
     assert route.fault.abort is not None
     assert (route.fault.abort.per_million, route.fault.abort.http_status) == (100, 418)
     assert route.cors == CorsPlan(
-        allow_origins=(TextExact(value="a.org"),), allow_methods="GET,PUT", max_age="60", allow_credentials=False
+        allow_origins=(TextExact(value="a.org"),),
+        allow_methods="GET,PUT",
+        max_age="60",
+        allow_credentials=False,
+        forward_not_matching_preflights=True,
     )
+
+
+def test_preflights_of_other_origins_can_be_ignored() -> None:
+    route = only(f"  - {{corsPolicy: {{unmatchedPreflights: IGNORE}}, route: [{WEB}]}}")
+    assert route.cors is not None
+    assert route.cors.forward_not_matching_preflights is False
+
+
+def test_a_match_can_have_statistics_of_its_own() -> None:
+    (first, other) = routes(
+        f"  - {{match: [{{statPrefix: a, uri: {{prefix: /a}}}}], route: [{WEB}]}}\n  - route: [{WEB}]"
+    )
+    assert (first.stat_prefix, other.stat_prefix) == ("a", "")
 
 
 def test_a_rewrite_by_expression() -> None:
@@ -274,7 +318,33 @@ def test_subsets_of_a_rule_that_hashes() -> None:
     )
     http = "  - route: [{destination: {host: web, subset: v1}, weight: 1}, {destination: {host: web}, weight: 1}]"
     (route,) = routes(http, rest=rule)
-    assert len(forward(route).hash_policies) == 1
+    action = forward(route)
+    assert len(action.hash_policies) == 1
+    assert action.retry is not None
+    assert action.retry.previous_hosts, "with several destinations a retry may go elsewhere"
+
+
+def test_a_destination_that_gets_nothing_hashes_nothing() -> None:
+    rule = istio(
+        "DestinationRule", "web", "{host: web, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}"
+    )
+    http = "  - route: [{destination: {host: web}, weight: 0}, {destination: {host: cart}, weight: 1}]"
+    (route,) = routes(http, rest=rule)
+    assert forward(route).hash_policies == ()
+
+
+def test_a_retry_keeps_to_the_host_that_a_request_is_hashed_to() -> None:
+    rule = istio(
+        "DestinationRule", "web", "{host: web, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}"
+    )
+    (route,) = routes(f"  - route: [{WEB}]", rest=rule)
+    retry = forward(route).retry
+    assert retry is not None
+    assert (retry.previous_hosts, retry.host_selection_attempts) == (False, 5)
+    (other,) = routes(f"  - {{route: [{WEB}], retries: {{attempts: 1, retryIgnorePreviousHosts: true}}}}", rest=rule)
+    asked = forward(other).retry
+    assert asked is not None
+    assert asked.previous_hosts
 
 
 def test_prefixes_of_the_gateway_api_end_at_a_slash() -> None:

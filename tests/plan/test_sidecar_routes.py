@@ -199,7 +199,7 @@ def test_requests_are_hashed_as_the_rule_of_the_service_says() -> None:
     action = forward(virtual_host(plan, "80", f"web.{LOCAL}:80").routes[0])
     assert action.hash_policies == (HashHeader(name="x-user"),)
     assert action.retry is not None
-    assert not action.retry.previous_hosts
+    assert action.retry.previous_hosts, "only the retries of a rule keep to the host"
 
 
 def test_an_alias_of_a_host_that_the_mesh_does_not_know() -> None:

@@ -75,6 +75,7 @@ DEFAULT = DEFAULT_POLICY.retry_on
                 attempts=3,
                 per_try_timeout=SECOND,
                 retriable_status_codes=(409,),
+                host_selection_attempts=5,
                 previous_priorities=True,
                 back_off_base=SECOND,
             ),
@@ -95,7 +96,7 @@ def test_retries(
 
 def test_hashed_requests_go_to_the_same_host_again() -> None:
     found = retry_policy(None, None, hashed=True)
-    assert found == RetryPolicyPlan(retry_on=DEFAULT, attempts=2)
+    assert found == RetryPolicyPlan(retry_on=DEFAULT, attempts=2, host_selection_attempts=5)
 
 
 @pytest.mark.parametrize(
@@ -133,12 +134,12 @@ def test_headers_that_envoy_does_not_let_touch() -> None:
 @pytest.mark.parametrize(
     ("unmatched", "expected"),
     [
-        (UnmatchedPreflights.UNSPECIFIED, None),
+        (UnmatchedPreflights.UNSPECIFIED, True),
         (UnmatchedPreflights.FORWARD, True),
         (UnmatchedPreflights.IGNORE, False),
     ],
 )
-def test_preflights_that_do_not_match(unmatched: UnmatchedPreflights, *, expected: bool | None) -> None:
+def test_preflights_that_do_not_match(unmatched: UnmatchedPreflights, *, expected: bool) -> None:
     assert cors(CorsPolicy(unmatched_preflights=unmatched)) == CorsPlan(forward_not_matching_preflights=expected)
 
 

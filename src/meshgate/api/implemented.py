@@ -53,6 +53,7 @@ IMPLEMENTED: Final[Table] = {
         "gateways",
         "sourceLabels",
         "sourceNamespace",
+        "statPrefix",
     ),
     "VirtualService.spec.tcp.match": ("port", "gateways", "sourceLabels", "sourceNamespace", "destinationSubnets"),
     "DestinationRule.spec": ("host", "subsets", "trafficPolicy", "workloadSelector", "exportTo"),

@@ -44,7 +44,8 @@ def forward(action: ForwardAction) -> v3.RouteActionDict:
 
 def _fill_clusters(spelled: v3.RouteActionDict, action: ForwardAction) -> None:
     first = action.clusters[0]
-    if len(action.clusters) == 1 and first.headers is None and not first.host_rewrite:
+    if len(action.clusters) == 1 and not action.is_weighted:
+        assert (first.headers, first.host_rewrite) == (None, ""), "with one cluster they are the route's"
         spelled["cluster"] = first.cluster
     else:
         spelled["weighted_clusters"] = {"clusters": [_weighted(cluster) for cluster in action.clusters]}
@@ -113,10 +114,13 @@ def _retry(retry: RetryPolicyPlan) -> v3.RetryPolicyDict:
 
 
 def _mirror(mirror: MirrorPlan) -> v3.RouteAction_RequestMirrorPolicyDict:
+    share: v3.FractionalPercentDict = {"numerator": 100} if mirror.per_million is None else fraction(mirror.per_million)
     return {
         "cluster": mirror.cluster,
-        "runtime_fraction": {"default_value": fraction(mirror.per_million)},
+        "runtime_fraction": {"default_value": share},
         "trace_sampled": {"value": False},
+        # the copy has the host of the original: Envoy would append `-shadow`
+        "disable_shadow_host_suffix_append": True,
     }
 
 

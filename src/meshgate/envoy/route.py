@@ -37,6 +37,8 @@ def route(plan: RoutePlan) -> v3.RouteDict:
             assert_never(plan.action)
     if plan.headers is not None:
         fill_headers(spelled, plan.headers)
+    if plan.stat_prefix:
+        spelled["stat_prefix"] = plan.stat_prefix
     if plan.operation:
         spelled["decorator"] = {"operation": plan.operation}
     metadata = config_metadata(plan.config)
@@ -84,11 +86,12 @@ def _redirect(action: RedirectAction) -> v3.RedirectActionDict:
     }
     if action.scheme:
         spelled["scheme_redirect"] = action.scheme
-    if action.path:
-        assert not action.prefix, "Envoy takes a path or a prefix"
-        spelled["path_redirect"] = action.path
-    elif action.prefix:
+    if action.prefix:
+        assert not action.path, "Envoy takes a path or a prefix"
         spelled["prefix_rewrite"] = action.prefix
+    else:
+        # Istio writes an empty one, too
+        spelled["path_redirect"] = action.path
     return spelled
 
 

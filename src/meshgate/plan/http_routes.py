@@ -12,7 +12,16 @@ from typing import Literal, cast
 
 from msgspec import Struct
 
-from meshgate.api import HTTPMatchRequest, HTTPRedirect, HTTPRetry, HTTPRoute, Labels, Origin, RedirectPort
+from meshgate.api import (
+    HTTPMatchRequest,
+    HTTPRedirect,
+    HTTPRetry,
+    HTTPRoute,
+    HTTPRouteDestination,
+    Labels,
+    Origin,
+    RedirectPort,
+)
 from meshgate.mesh import BoundVirtualService, HttpRule, at
 from meshgate.plan import names
 from meshgate.plan.destinations import Destinations
@@ -112,6 +121,7 @@ class _Translation:
         return RoutePlan(
             name=f"{given.name}.{match.name}" if match and match.name else given.name,
             match=matched,
+            stat_prefix=match.stat_prefix if match else "",
             action=action,
             headers=headers,
             fault=fault(given.fault),
@@ -129,44 +139,51 @@ class _Translation:
             response = given.direct_response
             return DirectResponseAction(status=response.status, body=response.body), headers
         clusters, own_headers = self._clusters(rule)
-        if len(clusters) == 1:
-            headers = joined_operations(headers, own_headers)
-        return self._forward(rule, clusters), headers
+        return self._forward(rule, clusters), joined_operations(headers, own_headers)
 
     def _clusters(self, rule: HttpRule) -> tuple[tuple[WeightedCluster, ...], HeaderOperations | None]:
         """The destinations that get anything; with a single one its header operations are the route's."""
-        context = self._context
-        given = [(one, one.destination) for one in rule.route.route if one.destination is not None]
-        if len(given) > 1:
-            given = [(one, destination) for one, destination in given if one.weight > 0]
-        single = len(given) == 1
-        # a rewrite of the rule goes before what a destination sets; header operations of the rule do so only where the
-        # route has one destination: Envoy takes a weighted cluster's own rewrite first
-        hides = bool(_rule_authority(rule.route) if single else rule.route.rewrite and rule.route.rewrite.authority)
+        if len(rule.route.route) == 1:
+            return self._single_cluster(rule, rule.route.route[0])
         clusters = tuple(
             WeightedCluster(
-                cluster=self._destinations.cluster(destination, rule.namespace, context.domain, context.port),
-                weight=1 if single else one.weight,
-                headers=None if single else header_operations(one.headers),
-                host_rewrite="" if hides else header_authority(one.headers),
+                cluster=self._cluster(rule, one),
+                weight=one.weight,
+                headers=header_operations(one.headers),
+                host_rewrite=header_authority(one.headers),
             )
-            for one, destination in given
+            for one in _taken(rule.route)
         )
-        if not clusters:
-            return (WeightedCluster(cluster=names.BLACK_HOLE, weight=1),), None
-        return clusters, header_operations(given[0][0].headers) if single else None
+        return clusters or (WeightedCluster(cluster=names.BLACK_HOLE, weight=1),), None
+
+    def _single_cluster(
+        self, rule: HttpRule, only: HTTPRouteDestination
+    ) -> tuple[tuple[WeightedCluster, ...], HeaderOperations | None]:
+        """The only destination, whatever its weight. What the rule as a whole says of the authority goes first; one
+        of several destinations goes before the rule, because Envoy takes a weighted cluster's own rewrite first."""
+        rewrite = "" if _rule_authority(rule.route) else header_authority(only.headers)
+        cluster = WeightedCluster(cluster=self._cluster(rule, only), weight=1, host_rewrite=rewrite)
+        return (cluster,), header_operations(only.headers)
+
+    def _cluster(self, rule: HttpRule, one: HTTPRouteDestination) -> str:
+        if one.destination is None:
+            return names.BLACK_HOLE
+        context = self._context
+        return self._destinations.cluster(one.destination, rule.namespace, context.domain, context.port)
 
     def _forward(self, rule: HttpRule, clusters: tuple[WeightedCluster, ...]) -> ForwardAction:
         given = rule.route
         timeout = given.timeout or NO_TIMEOUT
         hashes = self._hashes(rule)
         authority = _rule_authority(given)
-        single = clusters[0] if len(clusters) == 1 else None
+        single = clusters[0] if len(given.route) == 1 else None
         return ForwardAction(
             clusters=(WeightedCluster(cluster=single.cluster, weight=1),) if single else clusters,
+            is_weighted=single is None and clusters[0].cluster != names.BLACK_HOLE,
             timeout=timeout,
             max_grpc_timeout=timeout,
-            retry=retry_policy(given.retries, self._context.default_retry, hashed=bool(hashes)),
+            # as in Istio, a retry among weighted destinations may go to another host even if requests are hashed
+            retry=retry_policy(given.retries, self._context.default_retry, hashed=single is not None and bool(hashes)),
             rewrite=rewrite(given.rewrite),
             host_rewrite=authority or (single.host_rewrite if single else ""),
             mirrors=tuple(self._mirrors(rule)),
@@ -177,7 +194,7 @@ class _Translation:
         domain = self._context.domain
         found = (
             self._destinations.hash_of(one.destination, rule.namespace, domain)
-            for one in rule.route.route
+            for one in _taken(rule.route)
             if one.destination is not None
         )
         return tuple(dict.fromkeys(policy for settings in found for policy in hash_policies(settings)))
@@ -187,19 +204,24 @@ class _Translation:
         given, context = rule.route, self._context
         pairs = [(given.mirror, given.mirror_percentage), *((one.destination, one.percentage) for one in given.mirrors)]
         for destination, percentage in pairs:
-            share = 1_000_000 if percentage is None else per_million(percentage)
-            if destination is not None and share:
+            share = None if percentage is None else per_million(percentage)
+            if destination is not None and share != 0:
                 cluster = self._destinations.cluster(destination, rule.namespace, context.domain, context.port)
                 yield MirrorPlan(cluster=cluster, per_million=share)
 
     def _operation(self, match: RouteMatch, action: RouteAction) -> str:
         """The name of the operation in traces: host and port of the only destination, else the VirtualService."""
         path = operation_path(match)
-        if isinstance(action, ForwardAction) and len(action.clusters) == 1:
+        if isinstance(action, ForwardAction) and not action.is_weighted:
             parsed = names.parse_cluster(action.clusters[0].cluster)
             if parsed is not None:
                 return f"{parsed[3]}:{parsed[1]}{path}"
         return f"{self._virtual_service.ref.name}:{self._context.port}{path}"
+
+
+def _taken(given: HTTPRoute) -> tuple[HTTPRouteDestination, ...]:
+    """The destinations that get anything: of several those with a weight."""
+    return given.route if len(given.route) == 1 else tuple(one for one in given.route if one.weight > 0)
 
 
 def _rule_authority(given: HTTPRoute) -> str:

@@ -68,6 +68,11 @@ class Delivery(Struct, frozen=True, kw_only=True):
     port: int | None = None
     target: ServiceTarget | None = None
 
+    @property
+    def retries(self) -> bool:
+        """A gRPC stream that was reset is not sent again."""
+        return self.target is None or self.target.port.protocol not in (Protocol.GRPC, Protocol.GRPC_WEB)
+
 
 def first_of_each_port(targets: Iterable[ServiceTarget]) -> tuple[ServiceTarget, ...]:
     """Of several services behind one port of the workload the first, which is the oldest, decides its protocol."""
@@ -157,7 +162,7 @@ def _routes(mesh: MeshConfig, delivery: Delivery) -> RouteConfigurationPlan:
         action=ForwardAction(
             clusters=(WeightedCluster(cluster=delivery.cluster, weight=1),),
             max_stream_duration=NO_TIMEOUT,
-            retry=inbound_retry_policy(mesh.default_inbound_http_retry_policy),
+            retry=inbound_retry_policy(mesh.default_inbound_http_retry_policy) if delivery.retries else None,
         ),
         operation=delivery.operation,
     )

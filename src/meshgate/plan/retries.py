@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from meshgate.api import HTTPRetry
 from meshgate.plan.values import RetryPolicyPlan
 
@@ -15,22 +17,22 @@ INBOUND_POLICY = RetryPolicyPlan(retry_on="reset-before-request", attempts=2)
 
 
 def retry_policy(given: HTTPRetry | None, mesh_default: HTTPRetry | None, *, hashed: bool) -> RetryPolicyPlan | None:
-    """The policy of a route; None is no retries. Where requests are hashed to a host, other hosts are no choice."""
+    """The policy of a route; None is no retries. Where requests are hashed to a host, other hosts are no choice, unless
+    the rule asks for them."""
     policy = given if given is not None else mesh_default
-    base = RetryPolicyPlan(retry_on=DEFAULT_CONDITIONS, attempts=2) if hashed else DEFAULT_POLICY
     if policy is None:
-        return base
+        return msgspec.structs.replace(DEFAULT_POLICY, previous_hosts=not hashed)
     if policy.attempts <= 0:
         return None
     conditions, codes = split_conditions(policy.retry_on) if policy.retry_on else (DEFAULT_CONDITIONS, ())
-    avoid = base.previous_hosts and policy.retry_ignore_previous_hosts is not False
+    avoid = policy.retry_ignore_previous_hosts
     return RetryPolicyPlan(
         retry_on=conditions,
         attempts=policy.attempts,
         per_try_timeout=policy.per_try_timeout,
         retriable_status_codes=codes,
-        previous_hosts=avoid,
-        host_selection_attempts=base.host_selection_attempts if avoid else None,
+        previous_hosts=not hashed if avoid is None else avoid,
+        host_selection_attempts=DEFAULT_POLICY.host_selection_attempts,
         previous_priorities=bool(policy.retry_remote_localities),
         back_off_base=policy.backoff,
     )

@@ -49,8 +49,8 @@ GRPC_STATUSES = (
 
 
 def per_million(percentage: Percentage | None) -> int:
-    """A percentage in Envoy's finest unit; none at all is 0."""
-    return round((percentage or 0.0) * 10_000)
+    """A percentage in Envoy's finest unit, what is finer cut off as Istio does; none at all is 0."""
+    return int((percentage or 0.0) * 10_000)
 
 
 def header_operations(headers: Headers | None) -> HeaderOperations | None:
@@ -140,7 +140,6 @@ def cors(given: CorsPolicy | None) -> CorsPlan | None:
     """Cross-origin rules."""
     if given is None:
         return None
-    forward = {UnmatchedPreflights.FORWARD: True, UnmatchedPreflights.IGNORE: False}.get(given.unmatched_preflights)
     return CorsPlan(
         allow_origins=tuple(text_match(origin) for origin in given.allow_origins),
         allow_methods=",".join(given.allow_methods),
@@ -148,7 +147,7 @@ def cors(given: CorsPolicy | None) -> CorsPlan | None:
         expose_headers=",".join(given.expose_headers),
         max_age="" if given.max_age is None else str(given.max_age // timedelta(seconds=1)),
         allow_credentials=given.allow_credentials,
-        forward_not_matching_preflights=forward,
+        forward_not_matching_preflights=given.unmatched_preflights is not UnmatchedPreflights.IGNORE,
     )
 
 

@@ -99,9 +99,9 @@ def _absent(name: str, value: ValueMatch) -> HeaderMatch:
 
 
 def is_catch_all(route: RoutePlan) -> bool:
-    """Whether no route behind this one can ever be reached."""
+    """Whether no route behind this one can ever be reached, as Istio sees it."""
     match route.match.path:
-        case PathPrefix(value="/") | PathSeparatedPrefix(value="/"):
+        case PathPrefix(value="/") | PathSeparatedPrefix(value="/") | PathRegex(value=".*"):
             return not (route.match.headers or route.match.query_parameters or route.match.metadata)
     return False
 

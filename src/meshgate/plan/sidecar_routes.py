@@ -268,7 +268,8 @@ def default_routes(
     action = ForwardAction(
         clusters=(WeightedCluster(cluster=names.outbound_cluster(port, "", host), weight=1),),
         max_grpc_timeout=NO_TIMEOUT,
-        retry=retry_policy(None, default_retry, hashed=hashed is not None),
+        # as in Istio: only a rule's retries keep to the host that a request is hashed to
+        retry=retry_policy(None, default_retry, hashed=False),
         hash_policies=hash_policies(hashed),
     )
     return (RoutePlan(name=names.DEFAULT_ROUTE, match=RouteMatch(), action=action, operation=f"{host}:{port}/*"),)

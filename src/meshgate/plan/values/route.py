@@ -23,6 +23,8 @@ class RoutePlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     headers: HeaderOperations | None = None
     fault: FaultPlan | None = None
     cors: CorsPlan | None = None
+    stat_prefix: str = ""
+    """Name under which the route's statistics are kept; empty: they are not."""
     operation: str = ""
     """The decorator: name of the operation in traces, `reviews.default.svc.cluster.local:9080/*`."""
     config: str = ""

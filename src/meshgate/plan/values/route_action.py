@@ -55,7 +55,8 @@ class MirrorPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     """A copy of some requests goes to another cluster; its response is dropped."""
 
     cluster: str
-    per_million: int = 1_000_000
+    per_million: int | None = None
+    """None: of all requests."""
 
 
 class HashHeader(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -87,9 +88,11 @@ HashPolicy = HashHeader | HashCookie | HashSourceIp | HashQuery
 
 
 class ForwardAction(Struct, frozen=True, kw_only=True, cache_hash=True):
-    """Forward to one of the clusters. `clusters` is never empty; one cluster: plain, no weights written."""
+    """Forward to one of the clusters. `clusters` is never empty."""
 
     clusters: tuple[WeightedCluster, ...]
+    is_weighted: bool = False
+    """Weights are written even if there is only one cluster."""
     timeout: timedelta = timedelta(0)
     """0 is none, as Istio has it."""
     max_grpc_timeout: timedelta | None = None
@@ -113,7 +116,7 @@ class RedirectAction(Struct, frozen=True, kw_only=True, cache_hash=True):
 
     host: str = ""
     path: str = ""
-    """The whole new path."""
+    """The whole new path; empty without a `prefix` keeps the path."""
     prefix: str = ""
     """Replaces the matched prefix; not with `path`."""
     scheme: str = ""
