@@ -72,8 +72,8 @@ class Rig:
             return error.text
         raise AssertionError("the objects were not refused")
 
-    async def delete(self, kind: str, name: str, namespace: str = "default") -> None:
-        await self.admission.write([Delete(ref=Ref(kind, namespace, name))])
+    async def delete(self, kind: str, name: str, namespace: str = "default") -> tuple[Problem, ...]:
+        return (await self.admission.write([Delete(ref=Ref(kind, namespace, name))])).problems
 
     async def built(self) -> None:
         """Everything that is in the store is built."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from meshgate.api import Problem
+from meshgate.api import Problem, Ref
 from meshgate.client import Client, LogOptions
 from meshgate.kube import Channel, KubeDeps, serve
 from meshgate.store.admission import Admission, Admit
@@ -90,6 +90,10 @@ class PaperStreams:
 @dataclass
 class PaperMesh:
     applied: asyncio.Event = field(default_factory=asyncio.Event)
+    found: dict[Ref, tuple[Problem, ...]] = field(default_factory=dict)
+
+    def problems(self, ref: Ref) -> Sequence[Problem]:
+        return self.found.get(ref, ())
 
     def status(self) -> Mapping[str, Any]:
         return {"proxies": []}

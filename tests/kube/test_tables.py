@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshgate.api import KINDS
+from meshgate.api import KINDS, Problem
 from meshgate.kube.tables import columns_of, table
 from tests.kube.running_api import virtual_service
 
@@ -200,3 +200,12 @@ def test_wide_rows() -> None:
     assert cells == "n | 0/1 | Running | 0 | 30s | 10.244.0.3 | here | <none> | <none>"
     service = row("Service", wide=True, spec={"selector": {"b": "2", "a": "1"}})
     assert service.endswith("| a=1,b=2")
+
+
+def test_the_wide_form_says_which_problems_an_object_has() -> None:
+    found = {"bad": [Problem("IST0101", "warning", None, "", "x"), Problem("IST0101", "warning", None, "", "y")]}
+    raws = [{"metadata": {"name": name}} for name in ("bad", "good")]
+    shown = table("VirtualService", raws, NOW, problems=lambda raw: found.get(raw["metadata"]["name"], ()))
+    assert shown["columnDefinitions"][-1] | {"name": "Problems", "priority": 1} == shown["columnDefinitions"][-1]
+    assert [row["cells"][-1] for row in shown["rows"]] == ["IST0101", "<none>"]
+    assert table("Event", [], NOW, problems=lambda raw: ())["columnDefinitions"][-1]["name"] == "Name"

@@ -157,6 +157,7 @@ def test_a_watch_as_a_table_names_its_columns_once(tmp_path: Path) -> None:
                 "Gateways",
                 "Hosts",
                 "Age",
+                "Problems",
             ]
             assert second["object"]["columnDefinitions"] == []
             assert second["object"]["rows"][0]["cells"][0] == "b"

@@ -212,11 +212,12 @@ class ControlPlane:
 
     async def _reports(self) -> None:
         changed = asyncio.Event()
-        reports = Reports(self.store, lambda: self.pipeline.built.value.problems, self.status.refusals)
+        reports = Reports(self.store, self.status.found)
         async with asyncio.TaskGroup() as group:
             group.create_task(reports.run(changed))
             group.create_task(_set_whenever(changed, self.pipeline.built))
             group.create_task(_set_whenever(changed, self.ads.state))
+            group.create_task(_set_whenever(changed, self.files.problems))
 
     def _settle(self, changed: Collection[str]) -> Collection[str]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

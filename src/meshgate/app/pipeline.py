@@ -103,14 +103,14 @@ class Pipeline:
             resources=resources,
             proxies=proxies,
             tables=tables,
-            problems=self._placed((*problems, *compiled.problems)),
+            problems=self.placed((*problems, *compiled.problems)),
             seconds=self._now() - began,
         )
         self.built.set(built)
         return built
 
     async def admit(self, changes: Sequence[Change]) -> tuple[Problem, ...]:
-        """What would be wrong with the mesh after these changes, as far as it concerns the objects that change.
+        """What would be wrong with the objects that change, and newly wrong with others, after these changes.
 
         Everything is done that a build does, so that what would break one is never stored.
         """
@@ -118,13 +118,15 @@ class Pipeline:
         if has_errors(problems) or not any(change.ref.kind in KINDS_COMPILED for change in changes):
             return problems
         places = {change.ref: change.positions for change in changes}
+        known = {_same(problem) for problem in self.built.value.problems}
         proxies = self._guests | proxies_of(resources)
-        found = self._compiler.compile(resources, proxies.values()).problems
-        for problem in found:
+        for problem in self._compiler.compile(resources, proxies.values()).problems:
             if problem.ref in places and problem not in problems:
                 positions = places[problem.ref]
                 position = positions.at(problem.path) if positions else problem.position
                 problems += (msgspec.structs.replace(problem, position=position),)
+            elif problem.ref not in places and _same(problem) not in known:
+                problems += (self._at(problem),)
         return problems
 
     def invite(self, proxy_id: str, proxy: Proxy) -> None:
@@ -175,10 +177,15 @@ class Pipeline:
             for raw in self._store.list(kind)
         }
 
-    def _placed(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    def placed(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """The problems, each with the place in its file where one is known; sorted."""
         return tuple(sorted({self._at(problem) for problem in problems}, key=str))
 
     def _at(self, problem: Problem) -> Problem:
         positions = self._store.positions(problem.ref) if problem.ref is not None and not problem.position else None
         return msgspec.structs.replace(problem, position=positions.at(problem.path)) if positions else problem
+
+
+def _same(problem: Problem) -> Problem:
+    """The problem wherever its line is."""
+    return msgspec.structs.replace(problem, position="") if problem.position else problem

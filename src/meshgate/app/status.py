@@ -6,11 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import msgspec
-
 from meshgate.api import Problem, Ref
 from meshgate.api.codes import REFUSED_BY_PROXY
 from meshgate.app.pipeline import Pipeline
+from meshgate.app.problems import MeshProblems, entry_of
 from meshgate.store.core import StatusFault
 from meshgate.xds import Nack, ResourceTable
 from meshgate.xds.server import AdsServer
@@ -54,10 +53,15 @@ class MeshStatus:
         self._pipeline = pipeline
         self._ads = ads
         self._parts = parts
+        self.found = MeshProblems(lambda: pipeline.built.value.problems, self.refusals, parts.problems)
+        """All problems."""
+
+    def problems(self, ref: Ref) -> Sequence[Problem]:
+        """What is wrong with an object, the worst first."""
+        return self.found.by_object().get(ref, ())
 
     def status(self) -> Mapping[str, Any]:
         built = self._pipeline.built.value
-        problems = (*built.problems, *self.refusals(), *self._parts.problems())
         pids = self._parts.pids()
         return {
             "controlPlane": {"pid": os.getpid()},
@@ -68,7 +72,7 @@ class MeshStatus:
                 {**self._proxy(proxy_id, status), "pid": pids.get(proxy_id)}
                 for proxy_id, status in sorted(self._ads.state.value.items())
             ],
-            "problems": [msgspec.to_builtins(problem) | {"ref": str(problem.ref or "")} for problem in problems],
+            "problems": [entry_of(problem) for problem in self.found.all()],
             **self._parts.told(),
         }
 
@@ -87,7 +91,7 @@ class MeshStatus:
 
     def refusals(self) -> tuple[Problem, ...]:
         """What proxies have refused, as problems of the objects that it was made from."""
-        return refusals(self._ads.state.value, self._ads.table_of)
+        return self._pipeline.placed(refusals(self._ads.state.value, self._ads.table_of))
 
     def _proxy(self, proxy_id: str, status: ProxyStatus) -> Mapping[str, Any]:
         proxy = self._pipeline.built.value.proxies.get(proxy_id)
@@ -129,12 +133,3 @@ def _refusal(proxy_id: str, nack: Nack, table: ResourceTable | None) -> Problem:
         text=f'Envoy of "{proxy_id}" refused {kind} "{nack.name}": {nack.text}',
         hint="the last good version goes on serving",
     )
-
-
-def by_object(problems: Sequence[Problem]) -> Mapping[Ref, tuple[Problem, ...]]:
-    """Problems of objects, by object."""
-    found: dict[Ref, tuple[Problem, ...]] = {}
-    for problem in problems:
-        if problem.ref is not None:
-            found[problem.ref] = (*found.get(problem.ref, ()), problem)
-    return found

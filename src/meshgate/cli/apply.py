@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from meshgate.api import Problem
 from meshgate.cli.connection import data_dir_option, talk
 from meshgate.cli.manifests import objects_of, read_documents
 from meshgate.cli.outcomes import print_results
+from meshgate.cli.problems import print_warnings
 from meshgate.client import Client, TransactionResult
-
-
-def print_problems(problems: Iterable[Problem]) -> None:
-    """Warnings and remarks, on standard error: `warning: …`."""
-    for problem in problems:
-        print(f"{problem.severity}: {problem}", file=sys.stderr)
 
 
 @click.command("apply")
@@ -39,4 +31,4 @@ def command(
 
     result = talk(data_dir, conversation)
     print_results(result, output)
-    print_problems(result.problems)
+    print_warnings(result.problems)

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from meshgate.cli.apply import print_problems
 from meshgate.cli.connection import data_dir_option, talk
 from meshgate.cli.manifests import objects_of, read_documents
 from meshgate.cli.outcomes import print_results
+from meshgate.cli.problems import print_warnings
 from meshgate.client import Client, Positions, TransactionResult
 
 
@@ -23,7 +23,7 @@ def create(
 
     result = talk(data_dir, conversation)
     print_results(result, output)
-    print_problems(result.problems)
+    print_warnings(result.problems)
 
 
 @click.group("create", invoke_without_command=True)

@@ -13,6 +13,7 @@ from meshgate.api import KINDS, Kind, Ref
 from meshgate.cli.connection import all_namespaces_option, data_dir_option, namespace_option, talk
 from meshgate.cli.durations import DURATION
 from meshgate.cli.manifests import objects_of, read_documents
+from meshgate.cli.problems import print_warnings
 from meshgate.cli.resources import parse_named
 from meshgate.client import Client, ObjectResult, Selection, TransactionResult
 from meshgate.errors import ApiError, MeshgateError, UsageError
@@ -112,5 +113,7 @@ def command(
             await wait_gone(client, result, timeout)
         return result
 
-    if not talk(data_dir, conversation).results:
+    result = talk(data_dir, conversation)
+    print_warnings(result.problems)
+    if not result.results:
         click.echo("No resources found", err=True)

@@ -9,10 +9,16 @@ from typing import Any
 
 import click
 
+from meshgate.api import Ref
 from meshgate.cli.connection import all_namespaces_option, data_dir_option, namespace_option, talk
 from meshgate.cli.printing import json_text, server_table_text, yaml_text
+from meshgate.cli.problems import Entry, counts_text, print_problems
 from meshgate.cli.resources import Named, parse_named, printed_name
 from meshgate.client import Client, Selection
+
+PROBLEMS = "Problems"
+NOTHING = "<none>"
+"""What the server writes where there is none."""
 
 
 def rows_named(table: dict[str, Any], named: Named) -> dict[str, Any]:
@@ -36,6 +42,25 @@ def print_tables(tables: Sequence[tuple[Named, dict[str, Any]]], *, wide: bool, 
         click.echo(("\n" if number else "") + text, nl=False)
     if not shown:
         print(f"No resources found{f' in {where} namespace' if where else ''}.", file=sys.stderr)
+
+
+def refs_with_problems(tables: Sequence[tuple[Named, dict[str, Any]]]) -> set[str]:
+    """The objects shown whose row has something in the column of problems."""
+    found = set()
+    for named, table in tables:
+        names = [column["name"] for column in table["columnDefinitions"]]
+        place = names.index(PROBLEMS) if PROBLEMS in names else None
+        for row in table.get("rows") or []:
+            if place is not None and row["cells"][place] != NOTHING:
+                metadata = row["object"]["metadata"]
+                found.add(str(Ref(named.kind.kind, metadata.get("namespace", ""), metadata["name"])))
+    return found
+
+
+async def problems_of(client: Client, tables: Sequence[tuple[Named, dict[str, Any]]]) -> list[Entry]:
+    """What is wrong with the objects shown."""
+    refs = refs_with_problems(tables)
+    return [entry for entry in (await client.status())["problems"] if entry["ref"] in refs] if refs else []
 
 
 async def read(client: Client, named: Named, selection: Selection, *, table: bool) -> dict[str, Any]:
@@ -106,7 +131,7 @@ def command(
     selection = Selection(namespace="" if all_namespaces else namespace, labels=selector, fields=field_selector)
     is_table = output in (None, "wide")
 
-    async def conversation(client: Client) -> list[tuple[Named, dict[str, Any]]]:
+    async def conversation(client: Client) -> tuple[list[tuple[Named, dict[str, Any]]], list[Entry]]:
         found = []
         for named in asked:
             try:
@@ -114,14 +139,17 @@ def command(
             except ApiError as error:
                 if not (ignore_not_found and named.name and error.reason == "NotFound"):
                     raise
-        return found
+        return found, await problems_of(client, found) if output == "wide" else []
 
-    found = talk(data_dir, conversation)
+    found, problems = talk(data_dir, conversation)
     if not found:
         return
     if is_table:
         where = "" if all_namespaces else namespace
         print_tables(joined(found), wide=output == "wide", where=where, headers=not no_headers)
+        if problems:
+            click.echo(f"\nproblems: {counts_text(problems)}")
+            print_problems(problems)
     else:
         assert output is not None
         print_whole(found, output)

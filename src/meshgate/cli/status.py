@@ -11,12 +11,11 @@ import click
 
 from meshgate.cli.connection import data_dir_option, talk
 from meshgate.cli.printing import json_text, table_text, yaml_text
+from meshgate.cli.problems import COLOURS, counts_text, print_problems
 from meshgate.client import Client
 from meshgate.host.capsule import find_holder
 
 TYPES = ("clusters", "endpoints", "listeners", "routes")
-RED, YELLOW = "red", "yellow"
-COLOURS = {"error": RED, "warning": YELLOW}
 
 
 def state_word(proxy: Mapping[str, Any], name: str, *, wide: bool) -> str:
@@ -37,19 +36,6 @@ def proxies_text(proxies: Sequence[Mapping[str, Any]], *, wide: bool) -> str:
         rows.append([*row, proxy.get("pid") or "-"] if wide else row)
     columns = ["Name", "Type", "Connected", *TYPES, *(["PID"] if wide else [])]
     return table_text(columns, rows) if rows else "no proxies\n"
-
-
-def problem_lines(problems: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Severity and text of each problem, errors first."""
-    order = {"error": 0, "warning": 1, "info": 2}
-    found = []
-    for problem in sorted(problems, key=lambda each: order.get(each["severity"], 3)):
-        place = f"{problem['position']}: " if problem.get("position") else ""
-        where = " ".join(part for part in (problem["ref"], problem["path"]) if part)
-        hint = f"; {problem['hint']}" if problem.get("hint") else ""
-        text = f"{place}{where}: {problem['text']}{hint} [{problem['code']}]"
-        found.append((str(problem["severity"]), text))
-    return found
 
 
 def host_view(told: Mapping[str, Any], data_dir: Path) -> dict[str, Any]:
@@ -84,8 +70,6 @@ def print_status(told: Mapping[str, Any], *, wide: bool) -> None:
     click.echo(proxies_text(told["proxies"], wide=wide), nl=False)
     for proxy in told["proxies"]:
         for refused in proxy["refused"]:
-            click.secho(f"{proxy['name']} refused {refused['name']}: {refused['text']}", fg=RED)
-    lines = problem_lines(told["problems"])
-    click.echo(f"\nproblems: {len(lines) or 'none'}")
-    for severity, text in lines:
-        click.secho(f"  {severity}: {text}", fg=COLOURS.get(severity))
+            click.secho(f"{proxy['name']} refused {refused['name']}: {refused['text']}", fg=COLOURS["error"])
+    click.echo(f"\nproblems: {counts_text(told['problems'])}")
+    print_problems(told["problems"], wide=wide)

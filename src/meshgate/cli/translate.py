@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
-from meshgate.cli.apply import print_problems
 from meshgate.cli.manifests import read_documents
 from meshgate.cli.printing import json_text, yaml_text
 
@@ -33,6 +33,7 @@ def command(paths: tuple[str, ...], recursive: bool, proxy: str, settings: tuple
     found = read_documents(paths, recursive=recursive)
     load_schema()
     translated = translate(found, proxy, settings=settings)
-    print_problems(translated.problems)
+    for problem in translated.problems:
+        print(f"{problem.level}: {problem}", file=sys.stderr)
     told: dict[str, Any] = dict(translated.as_json())
     click.echo(json_text(told) if output == "json" else yaml_text(told), nl=False)

@@ -55,9 +55,9 @@ def success_of(kind: Kind, raw: Raw) -> dict[str, Any]:
 
 
 def respond(document: Any, *, code: int = 200, problems: Iterable[Problem] = ()) -> web.Response:
-    """The document as JSON; problems become Warning headers, which kubectl prints."""
+    """The document as JSON; problems become Warning headers, which kubectl prints; remarks are for the status alone."""
     response = web.Response(body=msgspec.json.encode(document), status=code, content_type=JSON)
-    for problem in problems:
+    for problem in (each for each in problems if each.level != "info"):
         response.headers.add("Warning", f'299 - "{_header_text(str(problem))}"')
     return response
 

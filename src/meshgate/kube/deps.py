@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from meshgate.api import Problem, Ref
 from meshgate.store.admission import Admission
 from meshgate.store.sqlite import Store
 
@@ -19,6 +20,10 @@ class MeshStatus(Protocol):
 
     def status(self) -> Mapping[str, Any]:
         """Proxies, problems, addresses: JSON, for `meshgate status`."""
+        ...
+
+    def problems(self, ref: Ref) -> Sequence[Problem]:
+        """What is wrong with an object, the worst first."""
         ...
 
     async def wait_applied(self, revision: int) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from meshgate.store.core import Raw
+from meshgate.api import Problem, Ref
+from meshgate.store.core import Raw, meta
 
 from .call import Call
 from .tables import table
@@ -51,7 +52,12 @@ def represented_list(objects: Sequence[Raw], metadata: Mapping[str, Any], call: 
 def table_of(objects: Sequence[Raw], call: Call, *, heads: bool = True) -> Raw:
     include = call.query.text("includeObject") or "Metadata"
     shown = {"None": lambda raw: None, "Object": lambda raw: raw}.get(include, partial)
-    return table(call.target.kind.kind, objects, datetime.now(UTC), shown=shown, heads=heads)
+    kind = call.target.kind.kind
+
+    def problems(raw: Raw) -> Sequence[Problem]:
+        return call.deps.mesh.problems(Ref(kind, meta(raw).get("namespace", ""), meta(raw)["name"]))
+
+    return table(kind, objects, datetime.now(UTC), shown=shown, problems=problems, heads=heads)
 
 
 def partial(raw: Raw) -> Raw:

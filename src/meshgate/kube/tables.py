@@ -10,15 +10,23 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from meshgate.api import Problem
 from meshgate.store.core import Raw, meta
 
-from .cells import Column, age
+from .cells import NONE, Column, age
 from .columns import BUILT_IN
 from .istio_columns import ISTIO
 
 NAME = Column("Name", lambda raw, now: meta(raw).get("name", ""), format="name")
 AGE = Column("Age", lambda raw, now: age(meta(raw).get("creationTimestamp"), now))
 PLAIN = (NAME, AGE)
+WITH_PROBLEMS = frozenset(
+    {"Service", "Deployment", "Pod", "Namespace", "ConfigMap", "Gateway", "WorkloadEntry", *ISTIO}
+)
+"""Kinds with a column `Problems` in the wide form: the codes of what is wrong with the object."""
+
+Shown = Callable[[Raw], Raw | None]
+Problems = Callable[[Raw], Sequence[Problem]]
 
 
 def columns_of(kind: str) -> Sequence[Column]:
@@ -37,11 +45,14 @@ def table(
     objects: Sequence[Raw],
     now: datetime,
     *,
-    shown: Callable[[Raw], Raw | None] = lambda raw: raw,
+    shown: Shown = lambda raw: raw,
+    problems: Problems | None = None,
     heads: bool = True,
 ) -> Raw:
     """A `Table` of the objects. `shown` is what each row carries of its object; `heads`: whether columns are named."""
-    columns = columns_of(kind)
+    columns = list(columns_of(kind))
+    if problems is not None and kind in WITH_PROBLEMS:
+        columns.append(_problems_column(problems))
     rows = [
         {"cells": [column.cell(raw, now) for column in columns], **({"object": part} if (part := shown(raw)) else {})}
         for raw in objects
@@ -54,6 +65,13 @@ def table(
         "columnDefinitions": [_definition(column) for column in columns] if heads else [],
         "rows": rows,
     }
+
+
+def _problems_column(problems: Problems) -> Column:
+    def cell(raw: Raw, now: datetime) -> str:
+        return ",".join(dict.fromkeys(problem.code for problem in problems(raw))) or NONE
+
+    return Column("Problems", cell, wide=True)
 
 
 def _definition(column: Column) -> dict[str, Any]:
