@@ -22,7 +22,7 @@ Match = HTTPMatchRequest
         pytest.param(Match(uri=Exact(value="/a")), Match(uri=Exact(value="/a")), False, id="equal"),
         pytest.param(Match(uri=Exact(value="/a")), Match(uri=Prefix(value="/a")), True, id="prefix below exact"),
         pytest.param(Match(uri=Regex(value="/a")), Match(uri=Regex(value="/a")), True, id="regular expressions"),
-        pytest.param(Match(headers=(("x", Present()),)), Match(headers=(("x", Exact(value="1")),)), False, id="there"),
+        pytest.param(Match(headers=(("x", Present()),)), Match(headers=(("x", Exact(value="1")),)), True, id="there"),
         pytest.param(
             Match(headers=(("x", Exact(value="1")),)), Match(headers=(("x", Exact(value="2")),)), True, id="header"
         ),
@@ -33,6 +33,8 @@ Match = HTTPMatchRequest
         pytest.param(Match(port=80), Match(), False, id="port of root only"),
         pytest.param(Match(ignore_uri_case=True), Match(), True, id="case"),
         pytest.param(Match(source_namespace="a"), Match(source_namespace="b"), True, id="namespace"),
+        pytest.param(Match(source_namespace="a"), Match(), True, id="namespace of root only"),
+        pytest.param(Match(), Match(source_namespace="a"), False, id="namespace of leaf only"),
         pytest.param(Match(source_labels=(("a", "1"),)), Match(source_labels=(("a", "2"),)), True, id="label"),
         pytest.param(Match(source_labels=(("a", "1"),)), Match(source_labels=(("b", "2"),)), False, id="labels"),
         pytest.param(Match(gateways=("a", "b")), Match(gateways=("a",)), False, id="fewer gateways"),
@@ -46,10 +48,14 @@ def test_contradictions(root: Match, leaf: Match, *, expected: bool) -> None:
 
 def test_conditions_are_joined_pair_by_pair() -> None:
     roots = (Match(name="r", headers=(("x", Exact(value="1")),), port=80),)
-    leaves = (Match(name="l", uri=Exact(value="/a")), Match(headers=(("y", Present()),), port=81))
-    assert merge_matches(roots, leaves) == (
+    leaves = (Match(name="l", uri=Exact(value="/a")), Match(headers=(("y", Present()),)))
+    joined = (
         Match(name="r-l", uri=Exact(value="/a"), headers=(("x", Exact(value="1")),), port=80),
+        Match(name="r", headers=(("x", Exact(value="1")), ("y", Present())), port=80),
     )
+    assert merge_matches(roots, leaves) == joined
+    assert merge_matches((Match(port=81), *roots), (*leaves, Match(port=81))) is not None
+    assert merge_matches(roots, (*leaves, Match(port=81))) is None, "one match outside of the root is enough"
     assert merge_matches((), leaves) == leaves
     assert merge_matches(roots, ()) == roots
     assert merge_matches((Match(port=80),), (Match(port=81),)) is None
@@ -60,6 +66,8 @@ def test_what_is_inherited() -> None:
     root = HTTPRoute(name="root", timeout=second, rewrite=HTTPRewrite(uri="/root"))
     given = (HTTPRoute(rewrite=HTTPRewrite(uri="/own")), HTTPRoute(name="own", timeout=2 * second))
     first, other = (route for _, route in merge_routes(root, given))
+    assert first is not None
+    assert other is not None
     assert (first.name, first.timeout, first.rewrite) == ("root", second, HTTPRewrite(uri="/own"))
     assert (other.name, other.timeout, other.rewrite) == ("root-own", 2 * second, HTTPRewrite(uri="/root"))
 
@@ -67,9 +75,10 @@ def test_what_is_inherited() -> None:
 def test_routes_that_can_never_apply_are_left_out() -> None:
     root = HTTPRoute(match=(Match(port=80),))
     given = (HTTPRoute(match=(Match(port=81),)), HTTPRoute(name="kept"))
-    assert [(place, route.name) for place, route in merge_routes(root, given)] == [(1, "kept")]
+    assert [(place, route and route.name) for place, route in merge_routes(root, given)] == [(0, None), (1, "kept")]
 
 
 def test_a_delegate_may_only_ask_for_more() -> None:
-    assert not is_contradiction(Match(headers=(("x", Prefix(value="a")),)), Match(headers=(("x", Present()),)))
+    assert is_contradiction(Match(headers=(("x", Prefix(value="a")),)), Match(headers=(("x", Present()),)))
+    assert not is_contradiction(Match(headers=(("x", Prefix(value="a")),)), Match(headers=(("x", Prefix(value="ab")),)))
     assert is_contradiction(Match(headers=(("x", Prefix(value="a")),)), Match(headers=(("x", Regex(value="a.*")),)))

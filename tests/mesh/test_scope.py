@@ -27,11 +27,18 @@ def test_services_that_are_exported_here() -> None:
 
 def test_private_virtual_services_go_first() -> None:
     text = ""
-    for name, export in (("a-public", "['*']"), ("b-named", "[default, shop]"), ("c-private", "['.']")):
-        text += istio("VirtualService", name, f"{{hosts: [web.org], gateways: [gw], {ROUTE}, exportTo: {export}}}")
+    for name, namespace, export in (
+        ("a-public", "default", "['*']"),
+        ("b-foreign", "edge", "[default, shop]"),
+        ("c-named", "default", "[default, shop]"),
+        ("d-private", "default", "['.']"),
+    ):
+        spec = f"{{hosts: [web.org], gateways: [default/gw], {ROUTE}, exportTo: {export}}}"
+        text += istio("VirtualService", name, spec, namespace=namespace)
     names = [one.ref.name for one in scope(text).virtual_services_of("default/gw")]
-    assert names == ["c-private", "b-named", "a-public"]
-    assert [one.ref.name for one in scope(text, "shop").virtual_services_of("default/gw")] == ["b-named", "a-public"]
+    assert names == ["c-named", "d-private", "b-foreign", "a-public"]
+    names = [one.ref.name for one in scope(text, "shop").virtual_services_of("default/gw")]
+    assert names == ["b-foreign", "c-named", "a-public"]
     assert scope(text).virtual_services_of("default/none") == ()
 
 

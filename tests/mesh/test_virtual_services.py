@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meshgate.api import Exact, Prefix
 from meshgate.mesh import BoundVirtualService, Facts
 from tests.mesh.objects import built, istio, snapshot
 
@@ -59,7 +60,7 @@ ROOT = """
 DELEGATE = """
   http:
   - name: cart
-    match: [{uri: {exact: /shop/cart}}, {uri: {prefix: /other}}]
+    match: [{uri: {exact: /shop/cart}}, {uri: {prefix: /shop/basket}}]
     route: [{destination: {host: cart}}]
   - timeout: 1s
     route: [{destination: {host: shop}}]
@@ -75,10 +76,42 @@ def test_a_delegates_rules_take_the_place_of_the_root_rule() -> None:
         "shop",
         "VirtualService/shop/shop spec.http[0]",
     )
-    assert [match.uri for match in first.route.match] == [found.http[0].route.match[0].uri]
+    assert [match.uri for match in first.route.match] == [Exact(value="/shop/cart"), Prefix(value="/shop/basket")]
     assert (first.route.timeout, second.route.timeout) == (second.route.timeout * 3, second.route.timeout)  # type: ignore[operator]  # both are given
     assert second.route.match[0].uri is not None
     assert (third.namespace, str(third.origin)) == ("default", "VirtualService/default/web spec.http[1]")
+
+
+def test_names_are_meant_where_they_are_written() -> None:
+    """The root's mirror and gateways are those of its own namespace, though a rule of another one inherits them."""
+    root = """
+  hosts: [web.org]
+  gateways: [gw, mesh]
+  http:
+  - match: [{gateways: [gw]}]
+    mirror: {host: copy}
+    delegate: {name: shop, namespace: shop}
+"""
+    text = istio("VirtualService", "web", root) + istio("VirtualService", "shop", f"{{{ROUTE}}}", namespace="shop")
+    (found,) = bound(text)
+    (rule,) = found.http
+    assert rule.route.mirror is not None
+    assert rule.route.mirror.host == "copy.default.svc.cluster.local"
+    assert rule.route.match[0].gateways == ("default/gw",)
+    assert found.destinations == ("web.shop.svc.cluster.local", "copy.default.svc.cluster.local")
+
+
+def test_what_a_delegate_says_in_vain() -> None:
+    outside = (
+        "{http: [{match: [{uri: {prefix: /shop/a}}, {uri: {prefix: /other}}], route: [{destination: {host: web}}]}]}"
+    )
+    text = istio("VirtualService", "web", ROOT) + istio("VirtualService", "shop", outside, namespace="shop")
+    text += istio("VirtualService", "alone", f"{{{ROUTE}}}")
+    found, problems = built(text)
+    assert [len(one.http) for one in found.world.virtual_services] == [1]
+    said = {(problem.code, str(problem.ref), problem.path) for problem in problems}
+    assert ("MG0109", "VirtualService/shop/shop", "spec.http[0].match") in said
+    assert ("MG0110", "VirtualService/default/alone", "spec") in said
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,21 @@ OURS: Final[Mapping[str, Code]] = {
         "aborted request is not tried again.",
         "To try out timeouts and retries, inject the fault one service further on.",
     ),
+    codes.DELEGATE_OUTSIDE_ROOT: Code(
+        "DelegateOutsideRoot",
+        "warning",
+        "a rule of a delegate asks for something outside of what was delegated to it, and is left out",
+        "Each match of the delegate's rule must be narrower than one match of the rule that delegates: a longer path, "
+        "an equal header, the same ignoreUriCase. Two expressions are never comparable.",
+        "Repeat the root's condition in the delegate, or leave it out there.",
+    ),
+    codes.UNUSED_DELEGATE: Code(
+        "UnusedDelegate",
+        "warning",
+        "a VirtualService without hosts to which no other one delegates",
+        "Without hosts it has no effect by itself.",
+        "Name it as the delegate of a rule of another VirtualService, or give it hosts.",
+    ),
     codes.REFUSED_BY_PROXY: Code(
         "RefusedByProxy",
         "error",

@@ -8,7 +8,17 @@ from meshgate.mesh.destination_rules import BoundDestinationRule, BoundSubset, D
 from meshgate.mesh.endpoints import EndpointTable
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import BoundGateway, BoundServer
-from meshgate.mesh.host import HostIndex, full_name, intersection, is_address, is_wildcard, is_within, matches
+from meshgate.mesh.host import (
+    MESH,
+    HostIndex,
+    full_name,
+    gateway_name,
+    intersection,
+    is_address,
+    is_wildcard,
+    is_within,
+    matches,
+)
 from meshgate.mesh.host import specificity as host_specificity
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.nearest import Nearest
@@ -18,15 +28,7 @@ from meshgate.mesh.scope import ClientSelectors, Scope, View, client_selectors, 
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
 from meshgate.mesh.targets import service_targets
-from meshgate.mesh.virtual_services import (
-    MESH,
-    BoundVirtualService,
-    HttpRule,
-    TcpRule,
-    TlsRule,
-    gateway_name,
-    http_destinations,
-)
+from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule, TcpRule, TlsRule, http_destinations
 from meshgate.mesh.workloads import Workload, workload_of
 
 __all__ = [

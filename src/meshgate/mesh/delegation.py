@@ -1,7 +1,8 @@
 """Delegation: a route of a VirtualService that hands over to the rules of another one.
 
-A delegate's rule applies under the conditions of both; where the two contradict each other it never applies and is
-left out. What the delegate does not say is taken from the root.
+A delegate's rule applies under the conditions of both. Each of its matches must be within one of the root's, else the
+whole rule is left out. What the delegate does not say is taken from the root. Short names are meant in the namespace of
+the object that has them, so both sides are written in full before they are joined.
 (istio:pilot/pkg/model/virtualservice.go#mergeHTTPRoute)
 """
 
@@ -11,7 +12,18 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from meshgate.api import Exact, HTTPMatchRequest, HTTPRoute, Labels, Pairs, Prefix, Present, Regex, ValueMatch, pairs_of
+from meshgate.api import (
+    Destination,
+    Exact,
+    HTTPMatchRequest,
+    HTTPRoute,
+    Labels,
+    Pairs,
+    Prefix,
+    ValueMatch,
+    pairs_of,
+)
+from meshgate.mesh.host import full_name, gateway_name
 
 _INHERITED = (
     "rewrite",
@@ -26,11 +38,31 @@ _INHERITED = (
 )
 
 
-def merge_routes(root: HTTPRoute, delegate: Sequence[HTTPRoute]) -> Iterator[tuple[int, HTTPRoute]]:
-    """The delegate's routes that can apply, as merged with the root, with their place in the delegate."""
+def in_full(route: HTTPRoute, namespace: str, domain: str) -> HTTPRoute:
+    """The route with its hosts and gateways in full, as an object of the namespace means them."""
+
+    def destination(given: Destination | None) -> Destination | None:
+        return given and msgspec.structs.replace(given, host=full_name(given.host, namespace, domain))
+
+    replace = msgspec.structs.replace
+    return replace(
+        route,
+        match=tuple(
+            replace(match, gateways=tuple(gateway_name(name, namespace) for name in match.gateways))
+            for match in route.match
+        ),
+        route=tuple(replace(one, destination=destination(one.destination)) for one in route.route),
+        mirror=destination(route.mirror),
+        mirrors=tuple(replace(one, destination=destination(one.destination)) for one in route.mirrors),
+    )
+
+
+def merge_routes(root: HTTPRoute, delegate: Sequence[HTTPRoute]) -> Iterator[tuple[int, HTTPRoute | None]]:
+    """The delegate's routes as merged with the root, with their place in the delegate; None for what is left out."""
     for place, route in enumerate(delegate):
         merged = merge_matches(root.match, route.match)
         if merged is None:
+            yield place, None
             continue
         inherited = {name: getattr(root, name) for name in _INHERITED if getattr(route, name) is None}
         yield (
@@ -48,11 +80,11 @@ def merge_routes(root: HTTPRoute, delegate: Sequence[HTTPRoute]) -> Iterator[tup
 def merge_matches(
     roots: tuple[HTTPMatchRequest, ...], leaves: tuple[HTTPMatchRequest, ...]
 ) -> tuple[HTTPMatchRequest, ...] | None:
-    """The conditions under which one of the first and one of the second hold; None where there are none."""
+    """The conditions under which one of the first and one of the second hold; None if one of the second never does."""
     if not roots or not leaves:
         return roots or leaves
-    merged = tuple(_merge(root, leaf) for root in roots for leaf in leaves if not is_contradiction(root, leaf))
-    return merged or None
+    merged = [[_merge(root, leaf) for root in roots if not is_contradiction(root, leaf)] for leaf in leaves]
+    return tuple(match for matches in merged for match in matches) if all(merged) else None
 
 
 def _joined(root: str, leaf: str) -> str:
@@ -79,7 +111,7 @@ def _merge(root: HTTPMatchRequest, leaf: HTTPMatchRequest) -> HTTPMatchRequest:
 
 
 def is_contradiction(root: HTTPMatchRequest, leaf: HTTPMatchRequest) -> bool:
-    """Whether the two can never hold together, as Istio sees it (regular expressions contradict everything)."""
+    """Whether the second asks for something outside of the first, as Istio sees it."""
     texts = (
         (root.uri, leaf.uri),
         (root.scheme, leaf.scheme),
@@ -96,7 +128,7 @@ def is_contradiction(root: HTTPMatchRequest, leaf: HTTPMatchRequest) -> bool:
         or any(_maps_contradict(*pair) for pair in maps)
         or root.ignore_uri_case != leaf.ignore_uri_case
         or (root.port != leaf.port and root.port > 0 and leaf.port > 0)
-        or (root.source_namespace not in ("", leaf.source_namespace) and leaf.source_namespace != "")
+        or root.source_namespace not in ("", leaf.source_namespace)
         or _labels_contradict(root.source_labels, leaf.source_labels)
         or (bool(root.gateways) and not set(leaf.gateways) <= set(root.gateways))
     )
@@ -113,13 +145,12 @@ def _labels_contradict(root: Labels, leaf: Labels) -> bool:
 
 
 def _texts_contradict(root: ValueMatch | None, leaf: ValueMatch | None) -> bool:
+    """Two texts of which one is an expression, or just has to be there, contradict each other, whatever they are."""
     match root, leaf:
-        case (None | Present(), _) | (_, None | Present()):
+        case (None, _) | (_, None):
             return False
-        case (Regex(), _) | (_, Regex()):
-            return True
         case Exact(value=exact), _:
             return leaf != Exact(value=exact)
         case Prefix(value=prefix), (Exact(value=text) | Prefix(value=text)):
             return not text.startswith(prefix)
-    return False
+    return True

@@ -96,6 +96,30 @@ def full_name(host: str, namespace: str, domain: str) -> str:
     return f"{host}.{namespace}.svc.{domain}" if domain else f"{host}.{namespace}"
 
 
+MESH = "mesh"
+"""The reserved gateway: all sidecars."""
+
+
+def gateway_name(name: str, namespace: str) -> str:
+    """A gateway as a VirtualService names it, in full.
+
+    >>> gateway_name("web", "shop"), gateway_name("./web", "shop"), gateway_name("edge/web", "shop")
+    ('shop/web', 'shop/web', 'edge/web')
+    >>> gateway_name("mesh", "shop"), gateway_name("web.edge.svc.cluster.local", "shop")
+    ('mesh', 'edge/web')
+    """
+    if name == MESH:
+        return name
+    if "/" in name:
+        owner, rest = name.split("/", 1)
+        return f"{namespace if owner == '.' else owner}/{rest}"
+    if "." in name:
+        # the old form: a full name as that of a Service
+        parts = name.split(".")
+        return f"{parts[1]}/{parts[0]}"
+    return f"{namespace}/{name}"
+
+
 class HostIndex(Generic[T]):
     """Values by host name, of which the most specific that covers a name can be found without a scan."""
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from meshgate.api import Destination, Origin, Problem, codes, is_subset
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
-from meshgate.mesh.host import HostIndex, full_name, is_wildcard, matches
+from meshgate.mesh.host import MESH, HostIndex, full_name, is_wildcard, matches
 from meshgate.mesh.nearest import Nearest
 from meshgate.mesh.problems import at, missing_reference, warning
 from meshgate.mesh.scope import merged_by_host
 from meshgate.mesh.service import MeshService, Resolving
 from meshgate.mesh.snapshot import World
-from meshgate.mesh.virtual_services import MESH, BoundVirtualService, HttpRule
+from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule
 from meshgate.mesh.workloads import Workload
 
 

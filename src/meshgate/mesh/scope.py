@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from meshgate.api import Labels
 from meshgate.mesh.destination_rules import BoundDestinationRule, DestinationRuleIndex
-from meshgate.mesh.host import HostIndex, is_wildcard, is_within
+from meshgate.mesh.host import MESH, HostIndex, is_wildcard, is_within
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.service import MeshService
 from meshgate.mesh.snapshot import World
-from meshgate.mesh.virtual_services import MESH, BoundVirtualService
+from meshgate.mesh.virtual_services import BoundVirtualService
 
 
 class View(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -28,7 +28,8 @@ class View(Struct, frozen=True, kw_only=True, cache_hash=True):
     services: tuple[MeshService, ...] = ()
     """In Istio's order; a host name may be there more than once."""
     virtual_services: tuple[BoundVirtualService, ...] = ()
-    """In the order in which they count: those that only this namespace sees, those exported to it by name, others."""
+    """In the order in which they count: those of the namespace itself that not all see, those that others export to
+    it by name, those that all see."""
     rules: tuple[tuple[str, BoundDestinationRule], ...] = ()
     """By host, sorted: the DestinationRule that counts for it. Hosts are those of services, and those sent to."""
 
@@ -102,14 +103,12 @@ def _visible_services(services: tuple[MeshService, ...], namespace: str) -> tupl
 def _visible_virtual_services(
     virtual_services: tuple[BoundVirtualService, ...], namespace: str
 ) -> tuple[BoundVirtualService, ...]:
-    found = [one for one in virtual_services if one.is_visible_in(namespace)]
-    return tuple(sorted(found, key=_publicity))
+    def publicity(virtual_service: BoundVirtualService) -> int:
+        if "*" in virtual_service.export:
+            return 2
+        return 0 if virtual_service.namespace == namespace else 1
 
-
-def _publicity(virtual_service: BoundVirtualService) -> int:
-    if virtual_service.export == (virtual_service.namespace,):
-        return 0
-    return 2 if "*" in virtual_service.export else 1
+    return tuple(sorted((one for one in virtual_services if one.is_visible_in(namespace)), key=publicity))
 
 
 class Scope:

@@ -10,17 +10,26 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from meshgate.api import Destination, HTTPRoute, Origin, Problem, Ref, Resource, TCPRoute, TLSRoute, VirtualService
-from meshgate.mesh.delegation import merge_routes
+from meshgate.api import (
+    Delegate,
+    Destination,
+    HTTPRoute,
+    Origin,
+    Problem,
+    Ref,
+    Resource,
+    TCPRoute,
+    TLSRoute,
+    VirtualService,
+    codes,
+)
+from meshgate.mesh.delegation import in_full, merge_routes
 from meshgate.mesh.facts import Facts
-from meshgate.mesh.host import full_name
+from meshgate.mesh.host import MESH, full_name, gateway_name
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.nearest import Nearest
-from meshgate.mesh.problems import missing_reference
+from meshgate.mesh.problems import at, missing_reference, warning
 from meshgate.mesh.visibility import Export, is_visible, resolve_export
-
-MESH = "mesh"
-"""The reserved gateway: all sidecars."""
 
 
 class HttpRule(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
@@ -71,26 +80,6 @@ class BoundVirtualService(Struct, frozen=True, kw_only=True, cache_hash=True):
         return is_visible(self.export, namespace)
 
 
-def gateway_name(name: str, namespace: str) -> str:
-    """A gateway as a VirtualService names it, in full.
-
-    >>> gateway_name("web", "shop"), gateway_name("./web", "shop"), gateway_name("edge/web", "shop")
-    ('shop/web', 'shop/web', 'edge/web')
-    >>> gateway_name("mesh", "shop"), gateway_name("web.edge.svc.cluster.local", "shop")
-    ('mesh', 'edge/web')
-    """
-    if name == MESH:
-        return name
-    if "/" in name:
-        owner, rest = name.split("/", 1)
-        return f"{namespace if owner == '.' else owner}/{rest}"
-    if "." in name:
-        # the old form: a full name as that of a Service
-        parts = name.split(".")
-        return f"{parts[1]}/{parts[0]}"
-    return f"{namespace}/{name}"
-
-
 def config_order(creation: str, namespace: str, name: str) -> tuple[str, str]:
     """Istio's order of objects: oldest first, then by name and namespace (istio:sortConfigByCreationTime)."""
     return creation, f"{name}.{namespace}"
@@ -99,16 +88,16 @@ def config_order(creation: str, namespace: str, name: str) -> tuple[str, str]:
 def bind_virtual_services(
     resources: Sequence[Resource[VirtualService]], facts: Facts, default_export: Export, memo: Memo
 ) -> tuple[tuple[BoundVirtualService, ...], tuple[Problem, ...]]:
-    """All VirtualServices with hosts, in Istio's order; IST0101 where a delegate is missing or not visible."""
+    """All VirtualServices with hosts, in Istio's order. IST0101 where a delegate is missing or not visible, MG0109 and
+    MG0110 for what a delegate says in vain."""
     ordered = sorted(resources, key=lambda one: config_order(one.meta.creation, one.meta.namespace, one.meta.name))
-    delegates = {(one.meta.namespace, one.meta.name): one for one in ordered if not one.spec.hosts}
-    problems: list[Problem] = []
-    bound = []
-    for resource in ordered:
-        if resource.spec.hosts:
-            rules = _http_rules(resource, delegates, default_export, problems)
-            bound.append(memo.get(_bind, resource, rules, facts.config_domain, default_export))
-    return tuple(bound), tuple(problems)
+    delegates = _Delegates(ordered, facts.config_domain, default_export, memo)
+    bound = tuple(
+        memo.get(_bind, resource, delegates.http_rules(resource), facts.config_domain, default_export)
+        for resource in ordered
+        if resource.spec.hosts
+    )
+    return bound, (*delegates.problems, *delegates.unused())
 
 
 def _bind(
@@ -149,38 +138,72 @@ def http_destinations(route: HTTPRoute) -> Iterator[Destination]:
         yield route.mirror
 
 
-def _http_rules(
-    resource: Resource[VirtualService],
-    delegates: dict[tuple[str, str], Resource[VirtualService]],
-    default_export: Export,
-    problems: list[Problem],
-) -> tuple[HttpRule, ...]:
-    """The rules, each delegating one replaced by the rules of its delegate."""
-    rules: list[HttpRule] = []
-    namespace = resource.meta.namespace
-    for place, route in enumerate(resource.spec.http):
-        if route.delegate is None:
+class _Delegates:
+    """The VirtualServices that others delegate to."""
+
+    def __init__(
+        self, resources: Sequence[Resource[VirtualService]], domain: str, default_export: Export, memo: Memo
+    ) -> None:
+        self._found = {(one.meta.namespace, one.meta.name): one for one in resources if not one.spec.hosts}
+        self._used: set[tuple[str, str]] = set()
+        self._domain = domain
+        self._default_export = default_export
+        self._memo = memo
+        self.problems: list[Problem] = []
+
+    def http_rules(self, resource: Resource[VirtualService]) -> tuple[HttpRule, ...]:
+        """The rules of a VirtualService, each delegating one replaced by the rules of its delegate."""
+        rules: list[HttpRule] = []
+        for place, route in enumerate(resource.spec.http):
             origin = resource.origin(f"spec.http[{place}]")
-            rules.append(HttpRule(route=route, origin=origin, namespace=namespace))
-            continue
-        key = (route.delegate.namespace or namespace, route.delegate.name)
-        delegate = delegates.get(key)
-        origin = resource.origin(f"spec.http[{place}].delegate")
-        if delegate is None:
-            names = [name for owner, name in delegates if owner == key[0]]
+            if route.delegate is None:
+                rules.append(HttpRule(route=route, origin=origin, namespace=resource.meta.namespace))
+                continue
+            delegate = self._delegate_of(route.delegate, at(origin, "delegate"))
+            if delegate is not None:
+                found, problems = self._memo.get(_delegated, route, origin, delegate, self._domain)
+                rules += found
+                self.problems += problems
+        return tuple(rules)
+
+    def _delegate_of(self, named: Delegate, origin: Origin) -> Resource[VirtualService] | None:
+        """The delegate, if it is there and may be seen."""
+        namespace = origin.ref.namespace
+        key = (named.namespace or namespace, named.name)
+        self._used.add(key)
+        found = self._found.get(key)
+        if found is None:
+            names = [name for owner, name in self._found if owner == key[0]]
             text = f'no VirtualService "{key[0]}/{key[1]}" without hosts'
-            problems.append(missing_reference(origin, text, Nearest(names).hint(key[1])))
-        elif not is_visible(resolve_export(delegate.spec.export_to, key[0], default_export), namespace):
+            self.problems.append(missing_reference(origin, text, Nearest(names).hint(key[1])))
+        elif not is_visible(resolve_export(found.spec.export_to, key[0], self._default_export), namespace):
             text = f'VirtualService "{key[0]}/{key[1]}" is not exported to namespace "{namespace}"'
-            problems.append(missing_reference(origin, text, "name the namespace in its exportTo"))
-        else:
-            rules.extend(_delegated(route, delegate))
-    return tuple(rules)
+            self.problems.append(missing_reference(origin, text, "name the namespace in its exportTo"))
+            return None
+        return found
+
+    def unused(self) -> Iterator[Problem]:
+        """Delegates to which nobody delegates."""
+        for key, resource in self._found.items():
+            if key not in self._used:
+                text = "it has no hosts, and no VirtualService delegates to it"
+                yield warning(codes.UNUSED_DELEGATE, resource.origin("spec"), text, "give it hosts, or delegate to it")
 
 
-def _delegated(root: HTTPRoute, delegate: Resource[VirtualService]) -> list[HttpRule]:
-    """The delegate's rules under the root's conditions; those that can never hold are left out."""
-    return [
-        HttpRule(route=merged, origin=delegate.origin(f"spec.http[{place}]"), namespace=delegate.meta.namespace)
-        for place, merged in merge_routes(root, delegate.spec.http)
-    ]
+def _delegated(
+    route: HTTPRoute, origin: Origin, delegate: Resource[VirtualService], domain: str
+) -> tuple[tuple[HttpRule, ...], tuple[Problem, ...]]:
+    """The delegate's rules under the root's conditions, and a problem for each that is left out."""
+    namespace = delegate.meta.namespace
+    root = in_full(route, origin.ref.namespace, domain)
+    leaves = tuple(in_full(rule, namespace, domain) for rule in delegate.spec.http)
+    rules, problems = [], []
+    for place, merged in merge_routes(root, leaves):
+        own = delegate.origin(f"spec.http[{place}]")
+        if merged is not None:
+            rules.append(HttpRule(route=merged, origin=own, namespace=namespace))
+            continue
+        text = f"this rule asks for something outside of the match of {origin}, which delegates to it: it is left out"
+        hint = "each match must be narrower than one of the root; expressions on both sides never are"
+        problems.append(warning(codes.DELEGATE_OUTSIDE_ROOT, at(own, "match"), text, hint))
+    return tuple(rules), tuple(problems)
