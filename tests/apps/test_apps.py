@@ -61,6 +61,16 @@ def test_httpbin_answers_as_asked(path: str, status: int) -> None:
         assert get(port, path)[0] == status
 
 
+def test_httpbin_fails_for_one_instance_only() -> None:
+    with running("httpbin", "--name", "v1-a") as port:
+        assert [get(port, path)[0] for path in ("/status/503/v1", "/status/503/v2")] == [503, 200]
+
+
+def test_httpbin_fails_as_often_as_asked() -> None:
+    with running("httpbin") as port:
+        assert [get(port, "/fails/2/some-key")[0] for _ in range(4)] == [503, 503, 200, 200]
+
+
 def test_httpbin_tells_what_reached_it() -> None:
     with running("httpbin", "--name", "v1") as port:
         _, told = get(port, "/some/where?x=1", {"X-Probe": "yes"})

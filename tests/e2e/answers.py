@@ -1,18 +1,19 @@
 """Requests by the ordinary curl, from outside or inside of a mesh, and what came back.
 
 `Caller` says from where: `outside(address)` is the host, which finds every name at a gateway's address; `inside(mesh,
-pod)` is a container of a pod. Both take curl's own arguments.
+pod)` is a container of a pod. Both take curl's own arguments, and run many requests by one shell.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.e2e.mesh import Mesh, curl
+from tests.e2e.mesh import Mesh, without_proxies
 
 MAX_TIME_S = "20"
 AT_ONCE = "50"
@@ -20,7 +21,7 @@ AT_ONCE = "50"
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One answer; status 0 with curl's own words as the body if there was none."""
+    """One answer; status 0, and curl's own words as the body, if there was none."""
 
     status: int
     headers: dict[str, str]
@@ -46,26 +47,42 @@ class Answer:
         return self.headers.get("x-instance", "")
 
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+BREAK = "\x1e"
+"""Parts curl's output; no answer has it."""
+
+Run = Callable[[str], subprocess.CompletedProcess[str]]
+"""Runs a line of shell."""
+
+
+Request = Sequence[str]
+"""A URL and curl's arguments for it."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who runs curl."""
+    """Somebody who runs a shell."""
 
     run: Run
+    curl: tuple[str, ...] = ("curl", "-sS")
 
     def get(self, url: str, *arguments: str) -> Answer:
         """The last answer to one request (or to what its redirects lead to)."""
-        done = self.run("-i", "--max-time", MAX_TIME_S, "-w", "\n%{http_code} %{time_total}", *arguments, url)
-        text, _, written = done.stdout.rpartition("\n")
-        status, seconds = written.split()
-        if status == "000":
-            return Answer(status=0, headers={}, body=done.stderr, seconds=float(seconds))
-        head, body = _last_answer(text)
-        fields = (line.partition(":") for line in head[1:])
-        found = {name.lower(): value.strip() for name, _, value in fields}
-        return Answer(status=int(status), headers=found, body=body, seconds=float(seconds))
+        return self.get_all((url, *arguments))[0]
+
+    def get_all(self, *requests: Request) -> list[Answer]:
+        """Answers to requests that are made one after the other by one shell."""
+        each = (
+            *self.curl,
+            "-i",
+            "--max-time",
+            MAX_TIME_S,
+            "-w",
+            f"{BREAK}%{{http_code}} %{{time_total}} %{{errormsg}}{BREAK}",
+        )
+        done = self.run("; ".join(shlex.join((*each, *arguments, url)) for url, *arguments in requests))
+        parts = done.stdout.split(BREAK)[:-1]
+        assert len(parts) == 2 * len(requests), done
+        return [_answer(text, written) for text, written in zip(parts[::2], parts[1::2], strict=True)]
 
     def status(self, url: str, *arguments: str) -> int:
         return self.get(url, *arguments).status
@@ -79,12 +96,22 @@ class Caller:
         # immediate: else curl waits for the first answer before it sends the others
         parallel = ("-Z", "--parallel-immediate", "--parallel-max", AT_ONCE, "--no-progress-meter")
         written = "%{http_code} %{time_total} %header{x-instance}\n"
-        done = self.run(
-            *parallel, "-o", "/dev/null", "--max-time", "60", "-w", written, *arguments, f"{url}?n=[1-{number}]"
-        )
+        limits = ("-o", "/dev/null", "--max-time", "60")
+        numbered = f"{url}{'&' if '?' in url else '?'}n=[1-{number}]"
+        done = self.run(shlex.join((*self.curl, *parallel, *limits, "-w", written, *arguments, numbered)))
         lines = [line.split() for line in done.stdout.splitlines()]
         assert len(lines) == number, (len(lines), done.stdout[-500:], done.stderr[-500:])
         return [(int(line[0]), line[2] if len(line) > 2 else "", float(line[1])) for line in lines]
+
+
+def _answer(text: str, written: str) -> Answer:
+    status, seconds, *message = written.split(" ", 2)
+    if status == "000":
+        return Answer(status=0, headers={}, body=" ".join(message), seconds=float(seconds))
+    head, body = _last_answer(text)
+    fields = (line.partition(":") for line in head[1:])
+    found = {name.lower(): value.strip() for name, _, value in fields}
+    return Answer(status=int(status), headers=found, body=body, seconds=float(seconds))
 
 
 def _last_answer(text: str) -> tuple[list[str], str]:
@@ -98,18 +125,20 @@ def _last_answer(text: str) -> tuple[list[str], str]:
 def outside(address: str) -> Caller:
     """The host, where every name is found at a gateway's address."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return curl("--connect-to", f"::{address}:", *arguments, timeout_s=90)
+    def run(script: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", script], capture_output=True, text=True, timeout=120, env=without_proxies(), check=False
+        )
 
-    return Caller(run)
+    return Caller(run, ("curl", "-sS", "--connect-to", f"::{address}:"))
 
 
 def inside(mesh: Mesh, pod: str, container: str = "", namespace: str = "default") -> Caller:
     """A container of a pod."""
     chosen = ("-c", container) if container else ()
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return mesh.meshgate("exec", "-n", namespace, pod, *chosen, "--", "curl", "-sS", *arguments, check=False)
+    def run(script: str) -> subprocess.CompletedProcess[str]:
+        return mesh.meshgate("exec", "-n", namespace, pod, *chosen, "--", "sh", "-c", script, check=False)
 
     return Caller(run)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.tour_mesh import TourMesh, started_tour
+from tests.e2e.traffic_mesh import TrafficMesh, started_traffic
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +15,10 @@ def tour() -> Iterator[TourMesh]:
     """One mesh for scenarios 1 to 4; each applies its objects and takes them away again."""
     with started_tour() as tour:
         yield tour
+
+
+@pytest.fixture(scope="session")
+def traffic() -> Iterator[TrafficMesh]:
+    """One mesh for what VirtualServices and DestinationRules can do; each module applies its own."""
+    with started_traffic() as traffic:
+        yield traffic

@@ -123,7 +123,8 @@ class Building:
         return _not_a_sidecar(User(uid=uid, gid=gid, groups=tuple(groups)))
 
     def environment(self, container: Container) -> dict[str, str]:
-        variables = environment(container, self.pod, self.mesh.objects, self.mesh.search_path, self.field)
+        given = environment(container, self.pod, self.mesh.objects, self.mesh.search_path, self.field)
+        variables = {"HOSTNAME": self.hostname, **given}  # as container runtimes do, not the kubelet
         caller = self._caller(container)
         return variables if caller is None else {**variables, "HOME": _home(caller.user)}
 
