@@ -14,7 +14,7 @@ from msgspec.structs import FieldInfo, replace
 from meshgate.api import Origin
 from meshgate.envoy import emit, emit_load_assignment
 from meshgate.plan import values
-from meshgate.plan.values import ClusterPlan, DynamicForwardProxySettings, EndpointSelector
+from meshgate.plan.values import ClusterPlan, DynamicForwardProxySettings, EndpointSelector, Spread
 from tests.envoy.case import Case
 from tests.envoy.test_golden import CASES
 
@@ -30,7 +30,7 @@ Path = tuple[str | int, ...]
 def _types() -> Iterator[type[Struct]]:
     for name in values.__all__:
         value = getattr(values, name)
-        if isinstance(value, type) and issubclass(value, Struct) and value is not EndpointSelector:
+        if isinstance(value, type) and issubclass(value, Struct) and value not in (EndpointSelector, Spread):
             yield value
 
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from meshgate.api import HTTPRetry, InboundMode, InboundTrafficPolicy
+from meshgate.api import HTTPRetry, InboundMode, InboundTrafficPolicy, MeshH2UpgradePolicy
 from meshgate.plan import Plan
 from meshgate.plan.values import (
+    CircuitBreakers,
     ClientCertificateDetails,
     FilterChainMatch,
     HttpInspectorFilter,
@@ -21,7 +22,7 @@ from meshgate.plan.values import (
     ServiceMetadata,
     SocketAddress,
 )
-from tests.mesh.objects import service
+from tests.mesh.objects import istio, service
 from tests.plan.planned import SIDECAR, cluster, cluster_names, forward, listener, manager, mesh, planned, tcp_clusters
 
 ALPN = ("http/1.1", "h2c")
@@ -123,13 +124,57 @@ def test_a_cluster_can_deliver_to_localhost() -> None:
 def test_several_services_behind_one_port() -> None:
     older = serving("tcp:90:8080").replace("name: web,", "name: old, creationTimestamp: '2020-01-01T00:00:00Z',")
     newer = serving("http:80:8080").replace("name: web,", "name: web, creationTimestamp: '2021-01-01T00:00:00Z',")
-    plan = planned(older + newer)
+    newest = serving("http:90:8080").replace("name: web,", "name: new, creationTimestamp: '2022-01-01T00:00:00Z',")
+    plan = planned(older + newer + newest)
     assert inbound(plan) == [*PASSTHROUGH, ("0.0.0.0_8080", raw(8080))]
     assert tcp_clusters(listener(plan, "virtualInbound").filter_chains[3]) == [("inbound|8080||", 1)]
     assert cluster(plan, "inbound|8080||").services == (
         ServiceMetadata(host="old.default.svc.cluster.local", name="old", namespace="default"),
-        ServiceMetadata(host="web.default.svc.cluster.local", name="web", namespace="default"),
-    )
+        ServiceMetadata(host="new.default.svc.cluster.local", name="new", namespace="default"),
+    ), "those that have the port of the first"
+
+
+def rule(policy: str, more: str = "") -> str:
+    return istio("DestinationRule", "dr", f"{{host: web, {more} trafficPolicy: {policy}}}")
+
+
+def test_the_limits_of_a_rule_count_where_requests_arrive_too() -> None:
+    pool = "connectionPool: {tcp: {maxConnections: 3, connectTimeout: 1s}, http: {useClientProtocol: true}}"
+    policy = f"{{{pool}, loadBalancer: {{simple: RANDOM}}, outlierDetection: {{interval: 1s}}}}"
+    found = cluster(planned(serving("http:80:8080") + rule(policy)), "inbound|8080||")
+    assert found.circuit_breakers == CircuitBreakers(max_connections=3)
+    assert found.connect_timeout == timedelta(seconds=1)
+    assert found.http == HttpProtocolOptions(protocol="use_downstream")
+    assert (found.lb_policy, found.outlier_detection) == ("CLUSTER_PROVIDED", None)
+    assert found.config == "/apis/networking.istio.io/v1/namespaces/default/destination-rule/dr"
+
+
+def test_no_rule_for_selected_clients_counts_for_what_arrives() -> None:
+    policy = "{connectionPool: {tcp: {maxConnections: 3}}}"
+    selected = rule(policy, "workloadSelector: {matchLabels: {app: client}},")
+    assert cluster(planned(serving("http:80:8080") + selected), "inbound|8080||").circuit_breakers == CircuitBreakers()
+
+
+def test_nothing_is_upgraded_on_the_way_to_the_workload() -> None:
+    facts = mesh(h2_upgrade_policy=MeshH2UpgradePolicy.UPGRADE)
+    assert cluster(planned(serving("http:80:8080"), facts=facts), "inbound|8080||").http is None
+
+
+def test_both_families_have_an_address_to_come_from() -> None:
+    proxy = msgspec.structs.replace(SIDECAR, addresses=("10.0.0.100", "fd00::1"))
+    plan = planned(serving("http:80:8080"), proxy)
+    for name in ("inbound|8080||", "InboundPassthroughCluster"):
+        found = cluster(plan, name)
+        assert (found.bind_address, found.extra_bind_addresses) == ("127.0.0.6", ("::6",))
+    only_ipv6 = planned(serving("http:80:8080"), msgspec.structs.replace(SIDECAR, addresses=("fd00::1",)))
+    assert cluster(only_ipv6, "inbound|8080||").bind_address == "::6"
+
+
+def test_addresses_of_the_workload_are_kept() -> None:
+    found = cluster(planned(serving("http:80:8080")), "inbound|8080||")
+    assert found.cleanup_interval == timedelta(seconds=9223372035)
+    local = mesh(inbound_traffic_policy=InboundTrafficPolicy(mode=InboundMode.LOCALHOST))
+    assert cluster(planned(serving("http:80:8080"), facts=local), "inbound|8080||").cleanup_interval is None
 
 
 def test_the_outbound_side_does_not_depend_on_what_is_served() -> None:

@@ -16,9 +16,11 @@ from meshgate.plan.values import (
     ClusterPlan,
     DnsSettings,
     EndpointSelector,
+    Http2Keepalive,
     HttpProtocolOptions,
     Maglev,
     OutlierDetectionPlan,
+    RetryBudget,
     RingHash,
     ServiceMetadata,
     SlowStart,
@@ -202,11 +204,57 @@ def test_limits() -> None:
         max_requests_per_connection=7,
         idle_timeout=timedelta(seconds=8),
         max_connection_duration=timedelta(seconds=9),
-        max_concurrent_streams=10,
     )
+    at_81 = web(f"{{connectionPool: {{{tcp}, {http}}}}}", port=81).http
+    assert at_81 is not None
+    assert (at_81.protocol, at_81.max_concurrent_streams) == ("explicit_http2", 10), "for HTTP/2 alone"
     assert web("{connectionPool: {http: {maxRetries: 1}}}").circuit_breakers == CircuitBreakers(
         max_connections=UNLIMITED, max_retries=1
     )
+
+
+def test_an_idle_timeout_of_tcp_counts_for_http_that_has_none() -> None:
+    found = web("{connectionPool: {tcp: {idleTimeout: 3s}, http: {maxRetries: 1}}}").http
+    assert found == HttpProtocolOptions(idle_timeout=timedelta(seconds=3))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("{}", RetryBudget(percent=20, min_concurrency=3)),
+        ("{percent: 12.5, minRetryConcurrency: 5, budgetInterval: 10s}", RetryBudget(percent=12.5, min_concurrency=5)),
+    ],
+)
+def test_a_budget_for_retries(given: str, expected: RetryBudget) -> None:
+    assert web(f"{{retryBudget: {given}}}").circuit_breakers == CircuitBreakers(retry_budget=expected)
+
+
+def test_pings_on_connections_of_http2() -> None:
+    policy = "{connectionPool: {http: {http2KeepAlive: {interval: 15s, timeout: 5s}}}}"
+    expected = Http2Keepalive(interval=timedelta(seconds=15), timeout=timedelta(seconds=5))
+    assert web(policy, port=81).http == HttpProtocolOptions(protocol="explicit_http2", keepalive=expected)
+    assert web(policy).http is None
+
+
+def test_names_in_statistics_by_pattern() -> None:
+    facts = mesh(
+        outbound_cluster_stat_name="%SERVICE%_%SERVICE_NAME%_%SERVICE_FQDN%_%SERVICE_PORT%_%SERVICE_PORT_NAME%_%SUBSET_NAME%",
+        inbound_cluster_stat_name="in_%SERVICE%_%TARGET_PORT%",
+    )
+    plan = planned(
+        WEB + entry("DNS") + rule("{loadBalancer: {simple: RANDOM}}", subsets=", subsets: [{name: v1}]"), facts=facts
+    )
+    assert cluster(plan, NAME).alt_stat_name == f"web.default_web_web.{LOCAL}_80_http_;"
+    assert cluster(plan, f"outbound|80|v1|web.{LOCAL}").alt_stat_name == f"web.default_web_web.{LOCAL}_80_http_v1;"
+    assert cluster(plan, "outbound|80||a.org").alt_stat_name == "a.org_a.org_a.org_80_http_;"
+    served = planned(service("web", "http:80:8080", selector="client"), facts=facts)
+    assert cluster(served, "inbound|8080||").alt_stat_name == "in_web.default_8080;"
+
+
+def test_only_the_whole_service_is_marked_as_outside() -> None:
+    plan = planned(entry("STATIC") + rule("{loadBalancer: {simple: RANDOM}}", "a.org", ", subsets: [{name: v1}]"))
+    found = [cluster(plan, f"outbound|80|{subset}|a.org").external for subset in ("", "v1")]
+    assert found == [True, False]
 
 
 def test_the_meshs_keepalive() -> None:
@@ -226,6 +274,17 @@ def test_the_version_can_be_chosen(http: str, expected: str) -> None:
     found = web(f"{{connectionPool: {{http: {{{http}}}}}}}")
     assert found.http is not None
     assert found.http.protocol == expected
+
+
+def test_the_version_of_sniffed_and_http2_ports() -> None:
+    upgrade, keep = (
+        "{connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}",
+        "{connectionPool: {http: {useClientProtocol: true}}}",
+    )
+    assert web(upgrade, port=82).http == HttpProtocolOptions(protocol="explicit_http2")
+    for proxy in (SIDECAR, ROUTER):
+        assert web(keep, port=81, proxy=proxy).http == HttpProtocolOptions(protocol="use_downstream")
+        assert web(keep, port=82, proxy=proxy).http == HttpProtocolOptions(protocol="use_downstream")
 
 
 def test_the_mesh_can_upgrade_all_http() -> None:
@@ -254,6 +313,11 @@ def test_outliers() -> None:
     )
 
 
+def test_statuses_that_count_as_errors() -> None:
+    found = web("{outlierDetection: {outlierDetectionHttpErrorCodes: [429, 503]}}").http
+    assert found == HttpProtocolOptions(error_codes=(429, 503))
+
+
 def test_settings_of_a_port_replace_all_above_them() -> None:
     port = "portLevelSettings: [{port: {number: 80}, connectionPool: {http: {maxRetries: 1}}}]"
     plan = planned(WEB + rule(f"{{loadBalancer: {{simple: RANDOM}}, {port}}}"))
@@ -264,6 +328,10 @@ def test_settings_of_a_port_replace_all_above_them() -> None:
 
 def test_the_proxy_protocol_to_endpoints() -> None:
     assert web("{proxyProtocol: {version: V2}}").proxy_protocol == "V2"
+    port = "portLevelSettings: [{port: {number: 80}, connectionPool: {http: {maxRetries: 1}}}]"
+    assert web(f"{{proxyProtocol: {{version: V2}}, {port}}}").proxy_protocol == ""
+    below = rule("{proxyProtocol: {version: V2}}", subsets=f", subsets: [{{name: v1, trafficPolicy: {{{port}}}}}]")
+    assert cluster(planned(WEB + below), f"outbound|80|v1|web.{LOCAL}").proxy_protocol == "V2"
 
 
 @pytest.mark.parametrize("mode", ["SIMPLE", "ISTIO_MUTUAL"])

@@ -55,6 +55,8 @@ def _fill_type(spelled: v3.ClusterDict, plan: ClusterPlan) -> None:
         spelled["eds_cluster_config"] = {"eds_config": ads(), "service_name": plan.name}
     if plan.load_assignment is not None:
         spelled["load_assignment"] = load_assignment(plan.load_assignment)
+    if plan.cleanup_interval is not None:
+        spelled["cleanup_interval"] = duration(plan.cleanup_interval)
     if plan.dns is not None:
         _fill_dns(spelled, plan.dns)
     if plan.original_dst is not None:
@@ -70,7 +72,8 @@ def _fill_dns(spelled: v3.ClusterDict, dns: DnsSettings) -> None:
 
 
 def _dynamic_forward_proxy(settings: DynamicForwardProxySettings) -> v3.Cluster_CustomClusterTypeDict:
-    config = v3.DynamicForwardProxyCluster(dns_cache_config=dns_cache(settings))
+    # Envoy would demand checks of the name and its certificate, which a cluster for any name in plaintext can't have
+    config = v3.DynamicForwardProxyCluster(dns_cache_config=dns_cache(settings), allow_insecure_cluster_options=True)
     return {"name": "envoy.clusters.dynamic_forward_proxy", "typed_config": packed(config)}
 
 
@@ -113,10 +116,16 @@ def _fill_slow_start(spelled: v3.ClusterDict, slow_start: SlowStart) -> None:
 
 
 def _thresholds(breakers: CircuitBreakers) -> v3.CircuitBreakers_ThresholdsDict:
-    return {
+    spelled: v3.CircuitBreakers_ThresholdsDict = {
         "max_connections": {"value": breakers.max_connections},
         "max_pending_requests": {"value": breakers.max_pending_requests},
         "max_requests": {"value": breakers.max_requests},
         "max_retries": {"value": breakers.max_retries},
         "track_remaining": breakers.track_remaining,
     }
+    if breakers.retry_budget is not None:
+        spelled["retry_budget"] = {
+            "budget_percent": {"value": breakers.retry_budget.percent},
+            "min_retry_concurrency": {"value": breakers.retry_budget.min_concurrency},
+        }
+    return spelled

@@ -25,6 +25,8 @@ def outlier_detection(plan: OutlierDetectionPlan) -> v3.OutlierDetectionDict:
     if plan.consecutive_local_origin_failure is not None:
         spelled["consecutive_local_origin_failure"] = {"value": plan.consecutive_local_origin_failure}
         spelled["enforcing_consecutive_local_origin_failure"] = {"value": _share(plan.consecutive_local_origin_failure)}
+    if plan.split_external_local_origin_errors:
+        spelled["enforcing_local_origin_success_rate"] = {"value": 0}
     if plan.interval is not None:
         spelled["interval"] = duration(plan.interval)
     if plan.base_ejection_time is not None:

@@ -8,6 +8,7 @@ from meshgate.envoy.tls import raw_buffer, upstream_tls, with_proxy_header
 from meshgate.plan.values import (
     ClusterPlan,
     DynamicForwardProxySettings,
+    Http2Keepalive,
     HttpProtocolOptions,
     SocketAddress,
     TcpKeepalive,
@@ -46,7 +47,12 @@ def dns_cache(settings: DynamicForwardProxySettings) -> v3.DnsCacheConfigDict:
 
 def fill_connection(spelled: v3.ClusterDict, plan: ClusterPlan, memo: Memo) -> None:
     if plan.bind_address:
-        spelled["upstream_bind_config"] = {"source_address": {"address": plan.bind_address, "port_value": 0}}
+        spelled["upstream_bind_config"] = {
+            "source_address": {"address": plan.bind_address, "port_value": 0},
+            "extra_source_addresses": [
+                {"address": {"address": more, "port_value": 0}} for more in plan.extra_bind_addresses
+            ],
+        }
     if plan.tcp_keepalive is not None:
         spelled["upstream_connection_options"] = {"tcp_keepalive": _keepalive(plan.tcp_keepalive)}
     if plan.http is not None:
@@ -87,9 +93,9 @@ def _http_options(http: HttpProtocolOptions, _memo: Memo) -> v3.AnyDict:
     common = _common_http(http)
     if common:
         options["common_http_protocol_options"] = common
-    http2: v3.Http2ProtocolOptionsDict = {}
-    if http.max_concurrent_streams is not None:
-        http2["max_concurrent_streams"] = {"value": http.max_concurrent_streams}
+    if http.error_codes:
+        options["outlier_detection"] = {"error_matcher": _any_status(http.error_codes)}
+    http2 = _http2(http)
     match http.protocol:
         case "explicit_http1":
             options["explicit_http_config"] = {"http_protocol_options": {}}
@@ -100,6 +106,33 @@ def _http_options(http: HttpProtocolOptions, _memo: Memo) -> v3.AnyDict:
         case "auto":
             options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": http2}
     return packed(v3.HttpProtocolOptions(**options))
+
+
+def _http2(http: HttpProtocolOptions) -> v3.Http2ProtocolOptionsDict:
+    spelled: v3.Http2ProtocolOptionsDict = {}
+    if http.max_concurrent_streams is not None:
+        spelled["max_concurrent_streams"] = {"value": http.max_concurrent_streams}
+    if http.keepalive is not None:
+        spelled["connection_keepalive"] = _http2_keepalive(http.keepalive)
+    return spelled
+
+
+def _http2_keepalive(keepalive: Http2Keepalive) -> v3.KeepaliveSettingsDict:
+    spelled: v3.KeepaliveSettingsDict = {}
+    if keepalive.interval is not None:
+        spelled["interval"] = duration(keepalive.interval)
+    if keepalive.timeout is not None:
+        spelled["timeout"] = duration(keepalive.timeout)
+    return spelled
+
+
+def _any_status(codes: tuple[int, ...]) -> v3.MatchPredicateDict:
+    """A response with one of the statuses."""
+    rules: list[v3.MatchPredicateDict] = [
+        {"http_response_headers_match": {"headers": [{"name": ":status", "string_match": {"exact": str(code)}}]}}
+        for code in codes
+    ]
+    return rules[0] if len(rules) == 1 else {"or_match": {"rules": rules}}
 
 
 def _common_http(http: HttpProtocolOptions) -> v3.CoreHttpProtocolOptionsDict:

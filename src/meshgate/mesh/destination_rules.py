@@ -110,6 +110,11 @@ class DestinationRuleIndex:
         """The one rule that counts for a client's traffic to a host."""
         return _select(self._candidates(host, service_namespace, client_namespace), client_namespace, client_labels)
 
+    def find_for_all(self, host: str, service_namespace: str, client_namespace: str) -> BoundDestinationRule | None:
+        """The same among rules that are not for selected workloads: those count for what goes out only."""
+        rules = self._candidates(host, service_namespace, client_namespace)
+        return _select([rule for rule in rules if rule.workload_selector is None], client_namespace, ())
+
     def _candidates(self, host: str, service_namespace: str, client_namespace: str) -> list[BoundDestinationRule]:
         # a proxy in the root namespace first asks the service's: what stands in the root namespace is for everybody
         own = self._root_only if client_namespace == self._root else self._local.get(client_namespace)

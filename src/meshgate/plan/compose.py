@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from meshgate.api import MeshConfig, OutboundMode, Problem
 from meshgate.mesh import (
+    DestinationRuleIndex,
     HeadlessAddresses,
     Memo,
     Scope,
@@ -29,11 +30,12 @@ from meshgate.mesh import (
 )
 from meshgate.plan import fixed_clusters, names
 from meshgate.plan.client import Client, client_of
+from meshgate.plan.fixed_clusters import inbound_bind_addresses
 from meshgate.plan.gateway_listeners import edge_listener, gateway_listener, unruled_servers
 from meshgate.plan.gateway_routes import GatewayRoutes
 from meshgate.plan.gateway_servers import PortServers, merged_servers
 from meshgate.plan.inbound_chains import virtual_inbound
-from meshgate.plan.inbound_clusters import inbound_clusters
+from meshgate.plan.inbound_clusters import InboundRules, inbound_clusters
 from meshgate.plan.outbound_clusters import Made, service_clusters
 from meshgate.plan.outbound_settings import OutboundSettings, outbound_settings
 from meshgate.plan.proxy import Proxy
@@ -88,11 +90,20 @@ def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarge
     outbound = memo.nest(_outbound, view, client, settings, world.headless)
     wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
     inbound = memo.get(virtual_inbound, world.mesh, world.facts, wildcard, targets)
+    rules, sources = _inbound_rules(memo, world, proxy.namespace, targets), inbound_bind_addresses(client)
     return Plan(
         listeners=_with(outbound.listeners, (inbound,)),
         route_configurations=memo.nest(_routes, outbound.routes, view, client, settings, proxy.namespace),
-        clusters=_with(outbound.clusters, memo.get(inbound_clusters, world.mesh, targets)),
+        clusters=_with(outbound.clusters, memo.get(inbound_clusters, world.mesh, targets, rules, sources)),
     ), outbound.problems
+
+
+def _inbound_rules(memo: Memo, world: World, namespace: str, targets: tuple[ServiceTarget, ...]) -> InboundRules:
+    """The DestinationRules for what a workload serves."""
+    index = memo.get(DestinationRuleIndex, world.destination_rules, world.mesh.root_namespace)
+    services = dict.fromkeys(target.service for target in targets)
+    found = ((one.hostname, index.find_for_all(one.hostname, one.namespace, namespace)) for one in services)
+    return tuple((host, rule) for host, rule in found if rule is not None)
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
@@ -115,7 +126,7 @@ def _outbound(
     fixed = [
         memo.get(fixed_clusters.black_hole, settings.mesh),
         memo.get(fixed_clusters.passthrough, settings.mesh),
-        memo.get(fixed_clusters.inbound_passthrough, settings.mesh),
+        memo.get(fixed_clusters.inbound_passthrough, settings.mesh, inbound_bind_addresses(client)),
     ]
     if settings.mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
         fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, settings.mesh, client))

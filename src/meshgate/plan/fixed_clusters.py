@@ -8,14 +8,11 @@ from meshgate.api import MeshConfig
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.dns import resolver
+from meshgate.plan.load_balancing import tcp_keepalive
+from meshgate.plan.stat_names import stat_name
 from meshgate.plan.values import CircuitBreakers, ClusterPlan, DynamicForwardProxySettings, HttpProtocolOptions
 
 PASSTHROUGH_HTTP = HttpProtocolOptions(protocol="use_downstream", idle_timeout=timedelta(minutes=5))
-
-
-def stat_name(cluster: str) -> str:
-    """The name in statistics."""
-    return f"{cluster}{names.END_OF_STAT_NAME}"
 
 
 def black_hole(mesh: MeshConfig) -> ClusterPlan:
@@ -38,10 +35,17 @@ def passthrough(mesh: MeshConfig) -> ClusterPlan:
         lb_policy="CLUSTER_PROVIDED",
         circuit_breakers=CircuitBreakers(),
         http=PASSTHROUGH_HTTP,
+        tcp_keepalive=tcp_keepalive(None, mesh.tcp_keepalive),
     )
 
 
-def inbound_passthrough(mesh: MeshConfig) -> ClusterPlan:
+def inbound_bind_addresses(client: Client) -> tuple[str, ...]:
+    """Where connections to the workload itself come from, by family; capture leaves these alone."""
+    families = (client.has_ipv4, names.INBOUND_BIND_ADDRESS), (client.has_ipv6, names.INBOUND_BIND_ADDRESS_V6)
+    return tuple(address for has_family, address in families if has_family)
+
+
+def inbound_passthrough(mesh: MeshConfig, bind_addresses: tuple[str, ...]) -> ClusterPlan:
     """The workload itself, at a port of no service. (Istio gives it the other one's name in statistics.)"""
     return ClusterPlan(
         name=names.INBOUND_PASSTHROUGH,
@@ -51,7 +55,9 @@ def inbound_passthrough(mesh: MeshConfig) -> ClusterPlan:
         lb_policy="CLUSTER_PROVIDED",
         circuit_breakers=CircuitBreakers(),
         http=PASSTHROUGH_HTTP,
-        bind_address=names.INBOUND_BIND_ADDRESS,
+        tcp_keepalive=tcp_keepalive(None, mesh.tcp_keepalive),
+        bind_address=bind_addresses[0],
+        extra_bind_addresses=bind_addresses[1:],
     )
 
 

@@ -7,17 +7,18 @@ By default a sidecar delivers to the address that the client called, from 127.0.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import msgspec
 
 from meshgate.api import InboundMode, MeshConfig
-from meshgate.mesh import ServiceTarget
+from meshgate.mesh import BoundDestinationRule, MeshService, ServiceTarget
 from meshgate.plan import names
-from meshgate.plan.fixed_clusters import stat_name
-from meshgate.plan.traffic_policies import NO_POLICY
+from meshgate.plan.load_balancing import circuit_breakers, connect_timeout, tcp_keepalive
+from meshgate.plan.stat_names import inbound_stat_name
+from meshgate.plan.traffic_policies import NO_POLICY, effective_policy, only_pool
 from meshgate.plan.upstream_http import upstream_http
 from meshgate.plan.values import (
-    CircuitBreakers,
     ClusterPlan,
     EndpointPlan,
     LoadAssignmentPlan,
@@ -28,38 +29,74 @@ from meshgate.plan.values import (
 
 LOCALHOST = "127.0.0.1"
 
+NEVER = timedelta(seconds=9223372035)
+"""As long as Istio has it: an address of the workload is not forgotten, and its statistics with it."""
 
-def inbound_clusters(mesh: MeshConfig, targets: Iterable[ServiceTarget]) -> tuple[ClusterPlan, ...]:
+InboundRules = tuple[tuple[str, BoundDestinationRule], ...]
+"""The DestinationRules of served hosts: limits count on the receiving side, too."""
+
+
+def inbound_clusters(
+    mesh: MeshConfig,
+    targets: Iterable[ServiceTarget],
+    rules: InboundRules = (),
+    bind_addresses: tuple[str, ...] = (names.INBOUND_BIND_ADDRESS,),
+) -> tuple[ClusterPlan, ...]:
     """The clusters, by port."""
     by_port: dict[int, list[ServiceTarget]] = {}
     for target in targets:
         by_port.setdefault(target.target, []).append(target)
-    return tuple(_cluster(mesh, port, found) for port, found in sorted(by_port.items()))
+    by_host = dict(rules)
+    return tuple(
+        _cluster(mesh, port, found, by_host.get(found[0].service.hostname), bind_addresses)
+        for port, found in sorted(by_port.items())
+    )
 
 
-def _cluster(mesh: MeshConfig, port: int, targets: list[ServiceTarget]) -> ClusterPlan:
-    """The oldest service decides the protocol; all are named in the metadata."""
+def _cluster(
+    mesh: MeshConfig,
+    port: int,
+    targets: list[ServiceTarget],
+    rule: BoundDestinationRule | None,
+    bind_addresses: tuple[str, ...],
+) -> ClusterPlan:
+    """The oldest service decides; those that it shares the service's port with are named in the metadata, too."""
     first = targets[0]
-    services = dict.fromkeys(target.service for target in targets)
+    policy = NO_POLICY if rule is None else effective_policy(rule, "", first.port.number)
+    pool = policy.connection_pool
     cluster = ClusterPlan(
         name=names.inbound_cluster(port),
-        alt_stat_name=stat_name(names.inbound_cluster(port)),
+        alt_stat_name=inbound_stat_name(mesh, first.service, first.port, port),
         type="ORIGINAL_DST",
-        connect_timeout=mesh.connect_timeout,
+        connect_timeout=connect_timeout(pool, mesh.connect_timeout),
         lb_policy="CLUSTER_PROVIDED",
-        circuit_breakers=CircuitBreakers(),
-        http=upstream_http(first.port.protocol, NO_POLICY, mesh, is_sidecar=True),
-        bind_address=names.INBOUND_BIND_ADDRESS,
-        services=tuple(
-            ServiceMetadata(host=service.hostname, name=service.name, namespace=service.namespace)
-            for service in services
-        ),
+        circuit_breakers=circuit_breakers(pool, policy.retry_budget),
+        http=upstream_http(first.port.protocol, only_pool(policy), mesh, is_sidecar=True, is_inbound=True),
+        tcp_keepalive=tcp_keepalive(pool, mesh.tcp_keepalive),
+        bind_address=bind_addresses[0],
+        extra_bind_addresses=bind_addresses[1:],
+        cleanup_interval=NEVER,
+        services=_named(target.service for target in targets if target.port.number == first.port.number),
+        config=names.config_path(rule.ref) if rule is not None and rule.policy is not None else "",
         origin=first.service.origin,
     )
     if mesh.inbound_traffic_policy.mode is InboundMode.PASSTHROUGH:
         return cluster
     return msgspec.structs.replace(
-        cluster, type="STATIC", lb_policy="ROUND_ROBIN", bind_address="", load_assignment=_localhost(cluster.name, port)
+        cluster,
+        type="STATIC",
+        lb_policy="ROUND_ROBIN",
+        bind_address="",
+        extra_bind_addresses=(),
+        cleanup_interval=None,
+        load_assignment=_localhost(cluster.name, port),
+    )
+
+
+def _named(services: Iterable[MeshService]) -> tuple[ServiceMetadata, ...]:
+    return tuple(
+        ServiceMetadata(host=service.hostname, name=service.name, namespace=service.namespace)
+        for service in dict.fromkeys(services)
     )
 
 

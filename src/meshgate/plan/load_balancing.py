@@ -8,12 +8,14 @@ from typing import Literal
 from msgspec import Struct
 
 from meshgate.api import ConnectionPoolSettings, ConsistentHashLB, LoadBalancerSettings, OutlierDetection, SimpleLB
+from meshgate.api import RetryBudget as GivenBudget
 from meshgate.api import TcpKeepalive as GivenKeepalive
 from meshgate.plan.values import (
     UNLIMITED,
     CircuitBreakers,
     Maglev,
     OutlierDetectionPlan,
+    RetryBudget,
     RingHash,
     SlowStart,
     TcpKeepalive,
@@ -22,7 +24,10 @@ from meshgate.plan.values import (
 LbPolicy = Literal["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV", "CLUSTER_PROVIDED"]
 
 DEFAULT_RING_SIZE = 1024
-"""Istio's; Envoy hashes better with more points than hosts."""
+"""Where neither `ringHash` nor the old `minimumRingSize` is given."""
+
+DEFAULT_RETRY_PERCENT = 20.0
+DEFAULT_RETRY_CONCURRENCY = 3
 
 
 class Balancing(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -63,8 +68,11 @@ def balancing(settings: LoadBalancerSettings | None) -> Balancing:
 def _hashing(settings: ConsistentHashLB) -> Balancing:
     if settings.maglev is not None:
         return Balancing(policy="MAGLEV", hashing=Maglev(table_size=settings.maglev.table_size or None))
-    size = settings.ring_hash.minimum_ring_size if settings.ring_hash else settings.minimum_ring_size
-    return Balancing(policy="RING_HASH", hashing=RingHash(minimum_ring_size=size or DEFAULT_RING_SIZE))
+    if settings.ring_hash is not None:
+        size = settings.ring_hash.minimum_ring_size or None
+    else:
+        size = settings.minimum_ring_size or DEFAULT_RING_SIZE
+    return Balancing(policy="RING_HASH", hashing=RingHash(minimum_ring_size=size))
 
 
 def _slow_start(settings: LoadBalancerSettings) -> SlowStart | None:
@@ -77,7 +85,7 @@ def _slow_start(settings: LoadBalancerSettings) -> SlowStart | None:
     return SlowStart(window=settings.warmup_duration_secs) if settings.warmup_duration_secs else None
 
 
-def circuit_breakers(pool: ConnectionPoolSettings | None) -> CircuitBreakers:
+def circuit_breakers(pool: ConnectionPoolSettings | None, budget: GivenBudget | None = None) -> CircuitBreakers:
     """Limits of a cluster; what is not limited is unlimited, unlike in Envoy."""
     tcp, http = (pool.tcp, pool.http) if pool else (None, None)
     return CircuitBreakers(
@@ -85,7 +93,13 @@ def circuit_breakers(pool: ConnectionPoolSettings | None) -> CircuitBreakers:
         max_pending_requests=_limit(http.http1_max_pending_requests if http else 0),
         max_requests=_limit(http.http2_max_requests if http else 0),
         max_retries=_limit(http.max_retries if http else 0),
+        retry_budget=None if budget is None else _retry_budget(budget),
     )
+
+
+def _retry_budget(given: GivenBudget) -> RetryBudget:
+    percent = DEFAULT_RETRY_PERCENT if given.percent is None else given.percent
+    return RetryBudget(percent=percent, min_concurrency=given.min_retry_concurrency or DEFAULT_RETRY_CONCURRENCY)
 
 
 def _limit(given: int) -> int:
@@ -120,7 +134,7 @@ def outlier_detection(given: OutlierDetection | None) -> OutlierDetectionPlan | 
         consecutive_5xx=given.consecutive_5xx_errors,
         consecutive_gateway_failure=given.consecutive_gateway_errors,
         split_external_local_origin_errors=split,
-        consecutive_local_origin_failure=given.consecutive_local_origin_failures if split else None,
+        consecutive_local_origin_failure=(given.consecutive_local_origin_failures or None) if split else None,
         interval=given.interval,
         base_ejection_time=given.base_ejection_time,
         max_ejection_percent=given.max_ejection_percent or None,

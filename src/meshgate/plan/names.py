@@ -29,7 +29,8 @@ SERVER_NAME = "istio-envoy"
 WILDCARD = "0.0.0.0"
 WILDCARD_V6 = "::"
 INBOUND_BIND_ADDRESS = "127.0.0.6"
-"""Connections from here are the proxy's own: capture leaves them alone."""
+INBOUND_BIND_ADDRESS_V6 = "::6"
+"""Connections from these are the proxy's own: capture leaves them alone."""
 
 PLAINTEXT_HTTP_ALPN = ("http/1.1", "h2c")
 """What the HTTP inspector writes."""

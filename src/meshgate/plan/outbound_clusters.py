@@ -15,9 +15,9 @@ from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.dns import dns_settings
 from meshgate.plan.endpoints import localities
-from meshgate.plan.fixed_clusters import stat_name
 from meshgate.plan.identity import is_refused
 from meshgate.plan.load_balancing import balancing, circuit_breakers, connect_timeout, outlier_detection, tcp_keepalive
+from meshgate.plan.stat_names import outbound_stat_name
 from meshgate.plan.traffic_policies import EffectivePolicy, effective_policy
 from meshgate.plan.upstream_http import upstream_http
 from meshgate.plan.values import ClusterPlan, DnsSettings, EndpointSelector, LoadAssignmentPlan, ServiceMetadata
@@ -72,19 +72,18 @@ def _refused(policy: EffectivePolicy, service: MeshService) -> Iterator[Problem]
 
 def _base(service: MeshService, port: Port, subset: str, policy: EffectivePolicy, mesh: MeshConfig) -> ClusterPlan:
     """What all kinds of clusters have in common. It has no endpoint: HTTP is answered 503, other bytes are refused."""
-    name = names.outbound_cluster(port.number, subset, service.hostname)
     pool = policy.connection_pool
     return ClusterPlan(
-        name=name,
-        alt_stat_name=stat_name(name),
+        name=names.outbound_cluster(port.number, subset, service.hostname),
+        alt_stat_name=outbound_stat_name(mesh, service, port, subset),
         type="STATIC",
         connect_timeout=connect_timeout(pool, mesh.connect_timeout),
-        circuit_breakers=circuit_breakers(pool),
+        circuit_breakers=circuit_breakers(pool, policy.retry_budget),
         outlier_detection=outlier_detection(policy.outlier_detection),
         healthy_panic_threshold=policy.outlier_detection.min_health_percent if policy.outlier_detection else 0,
         tcp_keepalive=tcp_keepalive(pool, mesh.tcp_keepalive),
         proxy_protocol=policy.proxy_protocol.version.value if policy.proxy_protocol else "",
-        external=service.is_external,
+        external=service.is_external and not subset,
         services=(ServiceMetadata(host=service.hostname, name=service.name, namespace=service.namespace),),
         subset=subset,
         origin=service.origin,

@@ -17,6 +17,7 @@ from meshgate.api import (
     Origin,
     OutlierDetection,
     ProxyProtocol,
+    RetryBudget,
     TrafficPolicy,
 )
 from meshgate.mesh import BoundDestinationRule, at
@@ -30,6 +31,7 @@ class EffectivePolicy(Struct, frozen=True, kw_only=True, cache_hash=True):
     outlier_detection: OutlierDetection | None = None
     tls: ClientTLSSettings | None = None
     proxy_protocol: ProxyProtocol | None = None
+    retry_budget: RetryBudget | None = None
     tls_origin: Origin | None = None
     """Where `tls` is written."""
 
@@ -60,7 +62,8 @@ def _layer(below: EffectivePolicy, policy: TrafficPolicy | None, origin: Origin,
             connection_pool=settings.connection_pool,
             outlier_detection=settings.outlier_detection,
             tls=settings.tls,
-            proxy_protocol=policy.proxy_protocol or below.proxy_protocol,
+            proxy_protocol=below.proxy_protocol,
+            retry_budget=below.retry_budget,
             tls_origin=at(origin, f"portLevelSettings[{place}].tls") if settings.tls else None,
         )
     return EffectivePolicy(
@@ -69,8 +72,14 @@ def _layer(below: EffectivePolicy, policy: TrafficPolicy | None, origin: Origin,
         outlier_detection=policy.outlier_detection or below.outlier_detection,
         tls=policy.tls or below.tls,
         proxy_protocol=policy.proxy_protocol or below.proxy_protocol,
+        retry_budget=policy.retry_budget or below.retry_budget,
         tls_origin=at(origin, "tls") if policy.tls else below.tls_origin,
     )
+
+
+def only_pool(policy: EffectivePolicy) -> EffectivePolicy:
+    """What of a policy counts where it is received: nothing is chosen, put aside or secured there."""
+    return EffectivePolicy(connection_pool=policy.connection_pool, retry_budget=policy.retry_budget)
 
 
 def tcp_idle_timeout(rule: BoundDestinationRule | None, subset: str, port: int) -> timedelta | None:

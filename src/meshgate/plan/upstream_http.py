@@ -4,43 +4,59 @@ from __future__ import annotations
 
 import msgspec
 
-from meshgate.api import H2UpgradePolicy, MeshConfig
+from meshgate.api import H2UpgradePolicy, HTTPSettings, MeshConfig, MeshH2UpgradePolicy
 from meshgate.mesh import Protocol
 from meshgate.plan.traffic_policies import EffectivePolicy
-from meshgate.plan.values import HttpProtocolOptions
+from meshgate.plan.values import Http2Keepalive, HttpProtocolOptions
 
 
 def upstream_http(
-    protocol: Protocol, policy: EffectivePolicy, mesh: MeshConfig, *, is_sidecar: bool
+    protocol: Protocol, policy: EffectivePolicy, mesh: MeshConfig, *, is_sidecar: bool, is_inbound: bool = False
 ) -> HttpProtocolOptions | None:
     """The options; None leaves it to Envoy, which speaks HTTP/1.1.
 
     A sidecar speaks on a sniffed port what its client spoke. A gateway does not: it offers HTTP/2 to all clients, and
-    endpoints may not have it.
+    endpoints may not have it. To its own workload nothing is upgraded.
     """
     options = _limits(policy)
-    settings = policy.connection_pool.http if policy.connection_pool else None
-    if protocol.is_http2:
-        return msgspec.structs.replace(options, protocol="explicit_http2")
-    if (settings and settings.use_client_protocol) or (is_sidecar and protocol.is_sniffed):
+    settings = (policy.connection_pool.http if policy.connection_pool else None) or HTTPSettings()
+    if settings.use_client_protocol:
         return msgspec.structs.replace(options, protocol="use_downstream")
-    if protocol is Protocol.HTTP and _upgrades(settings.h2_upgrade_policy if settings else None, mesh):
+    if protocol.is_http2:
+        return _with_http2(options, settings)
+    if not is_inbound and _upgrades(settings.h2_upgrade_policy, protocol, mesh):
         return msgspec.structs.replace(options, protocol="explicit_http2")
+    if is_sidecar and protocol.is_sniffed:
+        return msgspec.structs.replace(options, protocol="use_downstream")
     return None if options == HttpProtocolOptions() else options
 
 
-def _upgrades(given: H2UpgradePolicy | None, mesh: MeshConfig) -> bool:
-    if given is None or given is H2UpgradePolicy.DEFAULT:
-        return mesh.h2_upgrade_policy.value == "UPGRADE"
+def _upgrades(given: H2UpgradePolicy, protocol: Protocol, mesh: MeshConfig) -> bool:
+    """A DestinationRule may upgrade any port: who writes that knows that it is HTTP. The mesh upgrades HTTP ports."""
+    if given is H2UpgradePolicy.DEFAULT:
+        return protocol.is_http and mesh.h2_upgrade_policy is MeshH2UpgradePolicy.UPGRADE
     return given is H2UpgradePolicy.UPGRADE
+
+
+def _with_http2(options: HttpProtocolOptions, settings: HTTPSettings) -> HttpProtocolOptions:
+    """What is about HTTP/2 alone counts on ports that are declared so."""
+    keepalive = settings.http2_keep_alive
+    return msgspec.structs.replace(
+        options,
+        protocol="explicit_http2",
+        max_concurrent_streams=settings.max_concurrent_streams or None,
+        keepalive=Http2Keepalive(interval=keepalive.interval, timeout=keepalive.timeout) if keepalive else None,
+    )
 
 
 def _limits(policy: EffectivePolicy) -> HttpProtocolOptions:
     pool = policy.connection_pool
     http, tcp = (pool.http, pool.tcp) if pool else (None, None)
+    idle = http.idle_timeout if http else None
+    outliers = policy.outlier_detection
     return HttpProtocolOptions(
-        idle_timeout=http.idle_timeout if http else None,
+        idle_timeout=tcp.idle_timeout if idle is None and tcp else idle,
         max_connection_duration=tcp.max_connection_duration if tcp else None,
         max_requests_per_connection=(http.max_requests_per_connection or None) if http else None,
-        max_concurrent_streams=(http.max_concurrent_streams or None) if http else None,
+        error_codes=outliers.outlier_detection_http_error_codes if outliers else (),
     )

@@ -26,9 +26,9 @@ _TABLE: Mapping[str, str] = {
         Address AggregatedConfigSource ApiConfigSource ApiVersion AsyncDataSource BackoffStrategy BindConfig CidrRange
         ConfigSource DataSource DnsResolverOptions EnvoyInternalAddress Extension GrpcProtocolOptions GrpcService
         HeaderMap HeaderValue HeaderValueOption HealthCheck HealthStatus Http1ProtocolOptions Http2ProtocolOptions
-        CoreHttpProtocolOptions=HttpProtocolOptions HttpUri JsonFormatOptions KeyValue KeyValuePair Locality Metadata
-        Node PathConfigSource Pipe ProxyProtocolConfig ProxyProtocolPassThroughTLVs RequestMethod RoutingPriority
-        RuntimeDouble RuntimeFeatureFlag RuntimeFractionalPercent RuntimePercent RuntimeUInt32
+        CoreHttpProtocolOptions=HttpProtocolOptions HttpUri JsonFormatOptions KeepaliveSettings KeyValue KeyValuePair
+        Locality Metadata Node PathConfigSource Pipe ProxyProtocolConfig ProxyProtocolPassThroughTLVs RequestMethod
+        RoutingPriority RuntimeDouble RuntimeFeatureFlag RuntimeFractionalPercent RuntimePercent RuntimeUInt32
         SchemeHeaderTransformation SelfConfigSource SocketAddress SocketOption SubstitutionFormatString TcpKeepalive
         TcpProtocolOptions TrafficDirection TransportSocket TypedExtensionConfig UpstreamHttpProtocolOptions""",
     "envoy.config.accesslog.v3": """
@@ -37,6 +37,7 @@ _TABLE: Mapping[str, str] = {
     "envoy.config.cluster.v3": """
         CircuitBreakers Cluster ClusterFilter=Filter LoadBalancingPolicy OutlierDetection TrackClusterStats
         UpstreamConnectionOptions""",
+    "envoy.config.common.matcher.v3": "MatchPredicate",
     "envoy.config.endpoint.v3": "ClusterLoadAssignment Endpoint LbEndpoint LocalityLbEndpoints",
     "envoy.config.listener.v3": """
         AdditionalAddress FilterChain FilterChainMatch Listener ListenerFilter ListenerFilterChainMatchPredicate

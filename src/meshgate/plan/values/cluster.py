@@ -16,6 +16,13 @@ UNLIMITED = 4294967295
 """Istio switches Envoy's own limits off."""
 
 
+class RetryBudget(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """How many retries may be under way, as a share of the requests that are; it goes before `max_retries`."""
+
+    percent: float
+    min_concurrency: int
+
+
 class CircuitBreakers(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Limits of the default priority."""
 
@@ -23,6 +30,7 @@ class CircuitBreakers(Struct, frozen=True, kw_only=True, cache_hash=True):
     max_pending_requests: int = UNLIMITED
     max_requests: int = UNLIMITED
     max_retries: int = UNLIMITED
+    retry_budget: RetryBudget | None = None
     track_remaining: bool = False
 
 
@@ -66,6 +74,13 @@ class DynamicForwardProxySettings(Struct, frozen=True, kw_only=True, cache_hash=
     resolver: SocketAddress | None = None
 
 
+class Http2Keepalive(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """PING frames on connections of HTTP/2. None is not written."""
+
+    interval: timedelta | None = None
+    timeout: timedelta | None = None
+
+
 class HttpProtocolOptions(Struct, frozen=True, kw_only=True, cache_hash=True):
     """HTTP to the endpoints.
 
@@ -78,6 +93,9 @@ class HttpProtocolOptions(Struct, frozen=True, kw_only=True, cache_hash=True):
     max_connection_duration: timedelta | None = None
     max_requests_per_connection: int | None = None
     max_concurrent_streams: int | None = None
+    keepalive: Http2Keepalive | None = None
+    error_codes: tuple[int, ...] = ()
+    """Statuses that count as errors for outlier detection; none: those from 500 on."""
 
 
 class RingHash(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -116,6 +134,26 @@ class ServiceMetadata(Struct, frozen=True, kw_only=True, cache_hash=True):
     namespace: str
 
 
+class Spread(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """How endpoints are preferred by where they are, as seen from one proxy.
+
+    Either by `shares`, or by priorities: first `labels`, then `by_place`.
+    """
+
+    region: str = ""
+    """Of the proxy."""
+    zone: str = ""
+    subzone: str = ""
+    shares: tuple[tuple[str, int], ...] | None = None
+    """Localities (`region/zone/subzone`, a part may be `*` or missing) and the percentage that goes there."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Labels, the most important first, with the value that is best."""
+    by_place: bool = False
+    """The own subzone, zone, region, then all others."""
+    next_region: str = ""
+    """The region that comes after the proxy's own; empty: all others alike."""
+
+
 class EndpointSelector(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Which of the mesh's endpoints an EDS cluster has: for `load_assignments`, not for the wire."""
 
@@ -125,6 +163,8 @@ class EndpointSelector(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Of the service."""
     labels: tuple[tuple[str, str], ...] = ()
     """Of the subset."""
+    spread: Spread | None = None
+    """None: all endpoints alike, by weight."""
 
 
 class ClusterPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -147,7 +187,11 @@ class ClusterPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     """None: Envoy's default, HTTP/1.1 with no options."""
     bind_address: str = ""
     """Source address of connections to the endpoints (`127.0.0.6` tells our capture that they come from us)."""
+    extra_bind_addresses: tuple[str, ...] = ()
+    """Further ones, for endpoints of another address family."""
     tcp_keepalive: TcpKeepalive | None = None
+    cleanup_interval: timedelta | None = None
+    """After which an address of an ORIGINAL_DST cluster that nobody uses is forgotten; None is Envoy's 5 s."""
     dns: DnsSettings | None = None
     """Given for STRICT_DNS and LOGICAL_DNS only."""
     original_dst: OriginalDstSettings | None = None
