@@ -56,20 +56,20 @@ def test_what_has_not_changed_is_the_same_object() -> None:
 def test_a_memo_forgets_what_two_builds_did_not_use() -> None:
     memo = Memo()
     first = emit(EVERY, memo)
-    full = len(memo)
-    memo.next_build()
+    full = memo.size
+    memo.turn()
     emit(Case(), memo)
-    memo.next_build()
+    memo.turn()
     assert emit(EVERY, memo) is not first
-    memo.next_build()
-    memo.next_build()
-    assert full > len(memo) == 0
+    memo.turn()
+    memo.turn()
+    assert full > memo.size == 0
 
 
 def test_what_the_previous_build_used_is_still_known() -> None:
     memo = Memo()
     first = emit(EVERY, memo)
-    memo.next_build()
+    memo.turn()
     assert all(one is other for one, other in zip(first.clusters, emit(EVERY, memo).clusters, strict=True))
 
 
@@ -78,10 +78,10 @@ def test_one_changed_virtual_host_is_spelled_alone(monkeypatch: pytest.MonkeyPat
     hosts = tuple(replace(plan.virtual_hosts[0], name=f"host{index}") for index in range(50))
     memo = Memo()
     emit(Case(route_configurations=(replace(plan, virtual_hosts=hosts),)), memo)
-    known = len(memo)
+    known = memo.size
     changed = (*hosts[:-1], replace(hosts[-1], domains=("other",)))
     emit(Case(route_configurations=(replace(plan, virtual_hosts=changed),)), memo)
-    assert len(memo) == known + 2  # the host and the configuration
+    assert memo.size == known + 2  # the host and the configuration
 
 
 def test_a_configuration_in_pieces_is_the_whole_one() -> None:

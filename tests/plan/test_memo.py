@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
-from meshgate.mesh import World, build
+from meshgate.mesh import build
 from meshgate.plan import Memo, Plan, plan
 from tests.mesh.objects import endpoint_slice, istio, resources, service, snapshot
 from tests.plan.planned import PLAIN, ROUTER, SIDECAR
@@ -16,32 +17,65 @@ def double(number: int) -> list[int]:
     return [number, number]
 
 
+def pair(memo: Memo, number: int) -> list[list[int]]:
+    return [memo.get(double, number), memo.get(double, number + 1)]
+
+
+def failing(memo: Memo, number: int) -> None:
+    memo.get(double, number)
+    raise ArithmeticError
+
+
 def test_a_result_is_made_once() -> None:
     memo = Memo()
-    memo.turn(snapshot("").world)
     assert memo.get(double, 1) is memo.get(double, 1)
     assert memo.get(double, 2) == [2, 2]
     assert memo.misses == 2
 
 
-def test_what_two_worlds_did_not_need_is_forgotten() -> None:
+def test_what_two_turns_did_not_ask_for_is_forgotten() -> None:
     memo = Memo()
-    worlds: list[World] = [snapshot(service(f"s{n}", "http:80")).world for n in range(3)]
-    memo.turn(worlds[0])
     first = memo.get(double, 1)
-    memo.turn(worlds[1])
+    memo.turn()
     assert memo.get(double, 1) is first
-    memo.turn(worlds[2])
+    memo.turn()
     assert memo.get(double, 1) is first
-    memo.turn(worlds[0])
-    memo.turn(worlds[1])
-    memo.turn(worlds[2])
+    memo.turn()
+    memo.turn()
+    assert memo.size == 0
     assert memo.get(double, 1) is not first
 
 
-def test_an_equal_world_is_the_same_world() -> None:
+def test_what_a_kept_value_is_made_of_is_kept() -> None:
     memo = Memo()
-    assert memo.turn(snapshot(TEXT).world) is memo.turn(snapshot(TEXT).world)
+    whole = memo.nest(pair, 1)
+    for _ in range(5):
+        memo.turn()
+        assert memo.nest(pair, 1) is whole
+    assert memo.nest(pair, 2)[0] is whole[1], "although nobody asked for it meanwhile"
+    assert memo.size == 5
+    for _ in range(2):
+        memo.turn()
+        memo.nest(pair, 2)
+    assert memo.size == 3, "what only the first pair was made of went with it"
+
+
+def test_what_a_failure_left_is_forgotten_as_all_else() -> None:
+    memo = Memo()
+    for _ in range(2):
+        with pytest.raises(ArithmeticError):
+            memo.nest(failing, 1)
+    assert memo.misses == 3
+    memo.turn()
+    memo.turn()
+    assert memo.size == 0
+
+
+def test_an_equal_value_is_the_same_value() -> None:
+    memo = Memo()
+    assert memo.same((1, "a")) is memo.same((1, "".join("a")))
+    one, other = (build(resources(TEXT), PLAIN, memo)[0] for _ in range(2))
+    assert one.world is other.world
 
 
 def test_endpoints_that_come_and_go_plan_nothing() -> None:

@@ -48,6 +48,7 @@ def build(
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """The snapshot of all objects, and what is wrong with how they refer to each other (sorted, no errors)."""
     objects, mesh, memo = tuple(resources), facts.mesh, memo or Memo()
+    memo.turn()
     workloads = tuple(sorted((workload_of(pod) for pod in of_type(objects, Pod)), key=_workload_order))
     entries = _entry_services(of_type(objects, ServiceEntry), facts, mesh, memo)
     services = _services(of_type(objects, Service), entries, facts, mesh, memo)
@@ -67,7 +68,7 @@ def build(
         headless=_headless(services, endpoints),
     )
     snapshot = Snapshot(
-        world=world,
+        world=memo.same(world),
         endpoints=endpoints,
         workloads={(workload.namespace, workload.name): workload for workload in workloads},
         selecting=selecting_by_namespace(services),

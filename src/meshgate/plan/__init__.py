@@ -5,8 +5,8 @@ Reads a `mesh.Snapshot` and a `Proxy`, gives a `Plan` and Problems; may import m
 
 from meshgate.mesh import Memo
 from meshgate.plan import names
-from meshgate.plan.compose import Plan, plan
+from meshgate.plan.compose import Part, Plan, plan
 from meshgate.plan.endpoints import load_assignments
 from meshgate.plan.proxy import Proxy
 
-__all__ = ["Memo", "Plan", "Proxy", "load_assignments", "names", "plan"]
+__all__ = ["Memo", "Part", "Plan", "Proxy", "load_assignments", "names", "plan"]

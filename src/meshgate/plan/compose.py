@@ -6,8 +6,8 @@ memo, parts whose inputs did not change are the same objects as before.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from meshgate.api import MeshConfig, OutboundMode, Problem
 from meshgate.mesh import (
+    ClientSelectors,
     DestinationRuleIndex,
     HeadlessAddresses,
     Memo,
@@ -55,12 +56,35 @@ class HasName(Protocol):
 Named = TypeVar("Named", bound=HasName)
 
 
-class Plan(Struct, frozen=True, kw_only=True, cache_hash=True):
-    """What a proxy must do; each part sorted by name."""
+class Part(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Some of what a proxy must do; each kind sorted by name."""
 
-    listeners: tuple[ListenerPlan, ...]
-    route_configurations: tuple[RouteConfigurationPlan, ...]
-    clusters: tuple[ClusterPlan, ...]
+    listeners: tuple[ListenerPlan, ...] = ()
+    route_configurations: tuple[RouteConfigurationPlan, ...] = ()
+    clusters: tuple[ClusterPlan, ...] = ()
+
+
+class Plan(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """What a proxy must do. There may be hundreds of proxies that must do thousands of things: what many of them do
+    alike stands in parts that they share. No two parts have a listener, a cluster or routes of one name.
+    """
+
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def listeners(self) -> tuple[ListenerPlan, ...]:
+        """All listeners, sorted by name."""
+        return _joined(part.listeners for part in self.parts)
+
+    @property
+    def route_configurations(self) -> tuple[RouteConfigurationPlan, ...]:
+        """All route configurations, sorted by name."""
+        return _joined(part.route_configurations for part in self.parts)
+
+    @property
+    def clusters(self) -> tuple[ClusterPlan, ...]:
+        """All clusters, sorted by name."""
+        return _joined(part.clusters for part in self.parts)
 
 
 Planned = tuple[Plan, tuple[Problem, ...]]
@@ -72,30 +96,34 @@ def plan(snapshot: Snapshot, proxy: Proxy, memo: Memo | None = None) -> Planned:
     Endpoints are no part of it: see `load_assignments`.
     """
     memo = memo or Memo()
-    world = memo.turn(snapshot.world)
     targets = service_targets(snapshot, proxy.namespace, proxy.name, proxy.labels, proxy.addresses)
-    return memo.nest(_sidecar if proxy.role == "sidecar" else _router, world, proxy, targets)
+    return memo.nest(_sidecar if proxy.role == "sidecar" else _router, snapshot.world, proxy, targets)
 
 
 def _client_and_view(memo: Memo, world: World, proxy: Proxy) -> tuple[Client, View]:
     """What of the proxy, and of what its namespace sees, its outbound part depends on."""
-    selectors = memo.get(client_selectors, world.virtual_services, world.destination_rules)
-    client = client_of(proxy, selectors, world.headless)
+    client = client_of(proxy, memo.nest(_selectors, world), world.headless)
     return client, memo.nest(view_of, world, proxy.namespace, client.labels)
+
+
+def _selectors(memo: Memo, world: World) -> ClientSelectors:
+    return memo.get(client_selectors, world.virtual_services, world.destination_rules)
 
 
 def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget, ...]) -> Planned:
     client, view = _client_and_view(memo, world, proxy)
-    settings = outbound_settings(world)
+    settings = memo.get(outbound_settings, world)
     outbound = memo.nest(_outbound, view, client, settings, world.headless)
+    routes = memo.nest(_routes, outbound.routes, view, client, settings, proxy.namespace)
     wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
     inbound = memo.get(virtual_inbound, world.mesh, world.facts, wildcard, targets)
     rules, sources = _inbound_rules(memo, world, proxy.namespace, targets), inbound_bind_addresses(client)
-    return Plan(
-        listeners=_with(outbound.listeners, (inbound,)),
-        route_configurations=memo.nest(_routes, outbound.routes, view, client, settings, proxy.namespace),
-        clusters=_with(outbound.clusters, memo.get(inbound_clusters, world.mesh, targets, rules, sources)),
-    ), outbound.problems
+    own = memo.get(_inbound, inbound, memo.get(inbound_clusters, world.mesh, targets, rules, sources))
+    return Plan(parts=(outbound.part, routes, own)), outbound.problems
+
+
+def _inbound(listener: ListenerPlan, clusters: tuple[ClusterPlan, ...]) -> Part:
+    return Part(listeners=(listener,), clusters=clusters)
 
 
 def _inbound_rules(memo: Memo, world: World, namespace: str, targets: tuple[ServiceTarget, ...]) -> InboundRules:
@@ -109,8 +137,7 @@ def _inbound_rules(memo: Memo, world: World, namespace: str, targets: tuple[Serv
 class Outbound(Struct, frozen=True, kw_only=True):
     """A sidecar's part for what goes out, but for the routes, in which the namespace's short names are."""
 
-    listeners: tuple[ListenerPlan, ...]
-    clusters: tuple[ClusterPlan, ...]
+    part: Part
     routes: tuple[NeededRoutes, ...]
     problems: tuple[Problem, ...]
 
@@ -131,8 +158,10 @@ def _outbound(
     if settings.mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
         fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, settings.mesh, client))
     return Outbound(
-        listeners=_by_name((*layout.listeners(), memo.get(virtual_outbound, client, settings))),
-        clusters=_by_name((*fixed, *clusters)),
+        part=Part(
+            listeners=_by_name((*layout.listeners(), memo.get(virtual_outbound, client, settings))),
+            clusters=_by_name((*fixed, *clusters)),
+        ),
         routes=tuple(layout.needed_routes()),
         problems=(*layout.problems, *problems),
     )
@@ -145,24 +174,25 @@ def _routes(
     client: Client,
     settings: OutboundSettings,
     namespace: str,
-) -> tuple[RouteConfigurationPlan, ...]:
+) -> Part:
     """The route configurations that the listeners ask for, for clients of a namespace."""
-    return _by_name(memo.nest(route_configuration, one, view, client, settings, namespace) for one in needed)
+    made = (memo.nest(route_configuration, one, view, client, settings, namespace) for one in needed)
+    return Part(route_configurations=_by_name(made))
 
 
 def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget, ...]) -> Planned:
     client, view = _client_and_view(memo, world, proxy)
-    scope, settings = memo.get(Scope, view), outbound_settings(world)
+    scope, settings = memo.get(Scope, view), memo.get(outbound_settings, world)
     ports, problems = memo.get(merged_servers, world.gateways, proxy.labels, targets)
     listeners = tuple(_gateway_listeners(ports, scope, client, settings, proxy.edge_socket))
     problems += unruled_servers(ports, {one.name for one in listeners}, client)
     routes = GatewayRoutes(scope, client, settings, memo)
     clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh)
-    return Plan(
+    own = Part(
         listeners=_by_name(listeners),
         route_configurations=_by_name(routes.of_port(one) for one in ports if one.is_http),
-        clusters=clusters,
-    ), (*problems, *cluster_problems)
+    )
+    return Plan(parts=(clusters, memo.same(own))), (*problems, *cluster_problems)
 
 
 def _gateway_listeners(
@@ -178,9 +208,9 @@ def _gateway_listeners(
             yield edge_listener(listener, port_servers.port, edge_socket)
 
 
-def _router_clusters(memo: Memo, view: View, client: Client, mesh: MeshConfig) -> Made:
+def _router_clusters(memo: Memo, view: View, client: Client, mesh: MeshConfig) -> tuple[Part, tuple[Problem, ...]]:
     clusters, problems = _service_clusters(memo, memo.get(Scope, view), client, mesh)
-    return _by_name((memo.get(fixed_clusters.black_hole, mesh), *clusters)), problems
+    return Part(clusters=_by_name((memo.get(fixed_clusters.black_hole, mesh), *clusters))), problems
 
 
 def _service_clusters(memo: Memo, scope: Scope, client: Client, mesh: MeshConfig) -> Made:
@@ -205,9 +235,7 @@ def _by_name(values: Iterable[Named]) -> tuple[Named, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _with(values: tuple[Named, ...], few: tuple[Named, ...]) -> tuple[Named, ...]:
-    """Sorted values with some more. There may be thousands of the former, for each of hundreds of proxies."""
-    for value in few:
-        place = bisect_left(values, value.name, key=attrgetter("name"))
-        values = (*values[:place], value, *values[place:])
-    return values
+def _joined(kinds: Iterable[tuple[Named, ...]]) -> tuple[Named, ...]:
+    """All of them, sorted."""
+    found = [values for values in kinds if values]
+    return found[0] if len(found) == 1 else tuple(sorted(chain.from_iterable(found), key=attrgetter("name")))

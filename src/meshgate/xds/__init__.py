@@ -4,6 +4,6 @@ Reads `ResourceTable`s (bytes with versions, per proxy), gives each Envoy what i
 `session` is pure; `push` and `server` are the shell and are imported by name. May import envoy and below.
 """
 
-from meshgate.xds.session import DeltaSession, Nack, ResourceTable, table_of
+from meshgate.xds.session import EMPTY, DeltaSession, Layers, Nack, ResourceTable, table_of
 
-__all__ = ["DeltaSession", "Nack", "ResourceTable", "table_of"]
+__all__ = ["EMPTY", "DeltaSession", "Layers", "Nack", "ResourceTable", "table_of"]

@@ -6,19 +6,24 @@ Reads requests and tables of resources as values, gives responses as values. Pur
 from meshgate.xds.session.delta import DeltaSession
 from meshgate.xds.session.responses import Responses
 from meshgate.xds.session.values import (
+    EMPTY,
+    Changes,
+    Layers,
     Nack,
     Request,
     ResourceTable,
     Response,
     TypeStatus,
     WorldRequest,
-    changed_names,
     table_of,
 )
 from meshgate.xds.session.world import WorldSession
 
 __all__ = [
+    "EMPTY",
+    "Changes",
     "DeltaSession",
+    "Layers",
     "Nack",
     "Request",
     "ResourceTable",
@@ -27,6 +32,5 @@ __all__ = [
     "TypeStatus",
     "WorldRequest",
     "WorldSession",
-    "changed_names",
     "table_of",
 ]

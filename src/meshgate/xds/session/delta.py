@@ -16,7 +16,7 @@ from __future__ import annotations
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES
 from meshgate.xds.session.responses import Responses
 from meshgate.xds.session.subscription import Subscription
-from meshgate.xds.session.values import Nack, Request, ResourceTable, Response, TypeStatus, changed_names
+from meshgate.xds.session.values import Nack, Request, ResourceTable, Response, TypeStatus
 
 _LAST = (LISTENER, ROUTES)
 """Types that wait for clusters, in their order."""
@@ -40,7 +40,7 @@ class DeltaSession:
         """From now on this is what the client should hold. Nothing is sent before the first table."""
         before, self._table = self._table or ResourceTable(), table
         for type_url, subscription in self._subscriptions.items():
-            subscription.touch(changed_names(before.of(type_url), table.of(type_url)))
+            subscription.touch(self._responses.changes.between(before.of(type_url), table.of(type_url)))
         return self._advance()
 
     def receive(self, request: Request) -> list[Response]:
@@ -131,7 +131,8 @@ class DeltaSession:
         subscription.launch(response)
         names = {resource.name for resource in batch.resources}
         if type_url == CLUSTER:
-            self._unserved |= names & self._table.of(ENDPOINTS).keys()
+            endpoints_of = self._table.of(ENDPOINTS)
+            self._unserved.update(name for name in names if name in endpoints_of)
             for endpoints in self._of(ENDPOINTS):
                 endpoints.demand(self._unserved)
         elif type_url == ENDPOINTS:

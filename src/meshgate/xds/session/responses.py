@@ -10,7 +10,7 @@ import hashlib
 from weakref import WeakValueDictionary
 
 from meshgate.envoy import Resource
-from meshgate.xds.session.values import Response
+from meshgate.xds.session.values import Changes, Response
 
 _Key = tuple[str, tuple[Resource, ...], tuple[str, ...]]
 
@@ -19,6 +19,7 @@ class Responses:
     """Makes responses; shared by the sessions of one server."""
 
     def __init__(self) -> None:
+        self.changes = Changes()
         self._alive: WeakValueDictionary[_Key, Response] = WeakValueDictionary()
 
     def response(self, type_url: str, resources: tuple[Resource, ...], removed: tuple[str, ...]) -> Response:

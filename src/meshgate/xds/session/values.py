@@ -7,7 +7,8 @@ a small change shares the untouched mappings with the one before it: equal mappi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Literal
 
@@ -16,10 +17,36 @@ import msgspec
 from meshgate.envoy import Resource
 
 EMPTY: Mapping[str, Resource] = MappingProxyType({})
+KEPT_CHANGES = 64
+
+
+class Layers(Mapping[str, Resource]):
+    """Several mappings as one; no name is in two of them. Most of it is what a proxy has in common with others."""
+
+    __slots__ = ("maps",)
+
+    def __init__(self, maps: tuple[Mapping[str, Resource], ...]) -> None:
+        self.maps = maps
+
+    def __getitem__(self, name: str) -> Resource:
+        for named in self.maps:
+            found = named.get(name)
+            if found is not None:
+                return found
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in named for named in self.maps)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self.maps)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.maps))
 
 
 class ResourceTable(msgspec.Struct, frozen=True, kw_only=True):
-    """All resources of one proxy by type URL and name. Never written after it is made."""
+    """All resources of one proxy by type URL and name (a dict or `Layers`). Never written after it is made."""
 
     types: Mapping[str, Mapping[str, Resource]] = MappingProxyType({})
 
@@ -89,13 +116,48 @@ def table_of(resources: Iterable[Resource]) -> ResourceTable:
     return ResourceTable(types=types)
 
 
-def changed_names(before: Mapping[str, Resource], after: Mapping[str, Resource]) -> set[str]:
-    """Names that came, went, or have another version."""
-    if before is after:
-        return set()
+class Changes:
+    """Names that came, went, or have another version, between two mappings; the last answers are kept.
+
+    Hundreds of streams ask the same at once: after a change, most of what proxies have in common differs in few names.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Mapping[str, Resource], Mapping[str, Resource], frozenset[str]]] = {}
+
+    def between(self, before: Mapping[str, Resource], after: Mapping[str, Resource]) -> frozenset[str]:
+        """Mappings and layers are recognised by identity."""
+        if before is after:
+            return frozenset()
+        old, new = _layers_but(before, after), _layers_but(after, before)
+        if len(old) > 1 or len(new) > 1:
+            return _changed(before, after)
+        return self._between(old[0] if old else EMPTY, new[0] if new else EMPTY)
+
+    def _between(self, before: Mapping[str, Resource], after: Mapping[str, Resource]) -> frozenset[str]:
+        key = id(before), id(after)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= KEPT_CHANGES:
+                self._known.clear()
+            self._known[key] = known = before, after, _changed(before, after)
+        return known[2]
+
+
+def _layers_but(one: Mapping[str, Resource], other: Mapping[str, Resource]) -> list[Mapping[str, Resource]]:
+    """The layers of one that the other does not have."""
+    of_other = _layers(other)
+    return [named for named in _layers(one) if not any(named is each for each in of_other)]
+
+
+def _layers(named: Mapping[str, Resource]) -> tuple[Mapping[str, Resource], ...]:
+    return named.maps if isinstance(named, Layers) else (named,)
+
+
+def _changed(before: Mapping[str, Resource], after: Mapping[str, Resource]) -> frozenset[str]:
     changed = {name for name, resource in after.items() if _version(before, name) != resource.version}
     changed.update(name for name in before if name not in after)
-    return changed
+    return frozenset(changed)
 
 
 def _version(resources: Mapping[str, Resource], name: str) -> str | None:
