@@ -29,6 +29,11 @@ def secret_body(name: str) -> bytes:
     return secret.SerializeToString()
 
 
+def certificate_and_key() -> bytes:
+    """Both in one PEM text, for servers that are no Envoys."""
+    return b"".join(_self_signed())
+
+
 @cache
 def _self_signed() -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())

@@ -7,6 +7,7 @@ nothing else, is skipped by its path.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 
 from meshgate.api import EVERYTHING, IMPLEMENTED, KINDS, Decoder, Problem, codes, without_indices
 from tests.conformance.cases import Raw
-from tests.conformance.outcome import Outcome, verdict
+from tests.conformance.outcome import Outcome, summary, verdict
 from tests.conformance.validation_cases import VerdictCase, verdict_files
 
 _LENIENT = frozenset({codes.SCHEMA, codes.DUPLICATE_KEY, codes.BAD_METADATA, codes.NOT_IMPLEMENTED})
@@ -38,15 +39,15 @@ def run_case(kind: str, case: VerdictCase) -> Outcome:
     """Passed where we and the webhook agree."""
     raw = _object_of(kind, case)
     if raw is None:
-        return Outcome(case=case.id, item="verdict", status="skipped", text=f"kind {kind}")
-    refusals = [str(problem) for problem in _refusals(_AS_ISTIO, raw)]
+        return Outcome(case=case.id, item=kind, status="skipped", text=f"kind {kind}")
+    refusals = [str(problem) for problem in _refusals(raw)]
     if bool(refusals) == case.valid:
         expected = "valid" if case.valid else f"invalid: {case.error}"
-        return verdict(case.id, "verdict", f"expected {expected}; got {'; '.join(refusals) or 'valid'}")
+        return verdict(case.id, kind, f"expected {expected}; got {'; '.join(refusals) or 'valid'}")
     missing = ", ".join(sorted(set(_not_implemented(kind, raw))))
     if case.valid and missing:
-        return Outcome(case=case.id, item="verdict", status="skipped", text=missing)
-    return verdict(case.id, "verdict", "")
+        return Outcome(case=case.id, item=kind, status="skipped", text=missing)
+    return verdict(case.id, kind, "")
 
 
 def _object_of(kind: str, case: VerdictCase) -> Raw | None:
@@ -59,8 +60,8 @@ def _object_of(kind: str, case: VerdictCase) -> Raw | None:
     return {**case.object, "apiVersion": _API_VERSIONS[kind]}  # the webhook does not look at the version
 
 
-def _refusals(decoder: Decoder, raw: Mapping[str, Any]) -> list[Problem]:
-    _, problems = decoder.decode(raw)
+def _refusals(raw: Mapping[str, Any]) -> list[Problem]:
+    _, problems = _AS_ISTIO.decode(raw)
     return [problem for problem in problems if problem.is_error and problem.code not in _LENIENT]
 
 
@@ -71,10 +72,12 @@ def _not_implemented(kind: str, raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"{kind}.{without_indices(problem.path).removeprefix('data.mesh.')}"
 
 
-def reasons(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Why cases were skipped, each reason once, with how often."""
-    counts: dict[str, int] = {}
+def counts(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """How many cases of each kind passed, and why others were skipped: each reason once."""
+    by_kind: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.status == "skipped":
-            counts[outcome.text] = counts.get(outcome.text, 0) + 1
-    yield from (f"skipped {count}: {text}" for text, count in sorted(counts.items()))
+        by_kind.setdefault(outcome.item, []).append(outcome)
+    for kind, found in by_kind.items():
+        yield f"{kind}: {summary(found)}"
+        skipped = Counter(outcome.text for outcome in found if outcome.status == "skipped")
+        yield from (f"  skipped {count}: {text}" for text, count in sorted(skipped.items()))

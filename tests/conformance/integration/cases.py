@@ -45,6 +45,9 @@ class LiveCall(Struct, frozen=True, kw_only=True, rename={"source": "from"}):
     headers: dict[str, str | list[str]] = {}
     http2: bool = False
     message: str = ""
+    port_name: str = ""
+    sni: str = ""
+    alpn: str | list[str] = ""
     count: int = 1
     to: str = ""
     to_workload: str = ""
@@ -53,6 +56,11 @@ class LiveCall(Struct, frozen=True, kw_only=True, rename={"source": "from"}):
     proxy_protocol_version: int = 0
     expect: Raw = {}
     simulated: list[Simulated] = []
+
+    @property
+    def alpns(self) -> list[str]:
+        one_or_more = [self.alpn] if isinstance(self.alpn, str) else self.alpn
+        return [one for one in one_or_more if one]
 
     @property
     def header_lines(self) -> tuple[tuple[str, str], ...]:

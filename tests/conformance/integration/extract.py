@@ -62,12 +62,12 @@ def _inline(ours: Configuration) -> Iterator[v3.RouteConfiguration]:
 
 
 def _outcome(case: IntegrationCase, item: str, theirs: Raw, ours: Message | None, cls: type[Message]) -> Outcome:
-    if _is_secured(case):
+    if is_secured(case):
         return Outcome(case=case.id, item=item, status="skipped", text="tls")
     return verdict(case.id, item, _difference(theirs, ours, cls))
 
 
-def _is_secured(case: IntegrationCase) -> bool:
+def is_secured(case: IntegrationCase) -> bool:
     """TLS to endpoints shapes clusters, and routes where a gateway terminates it; it waits for certificates."""
     return any(_has_tls(raw["spec"]) for raw in case.config if raw["kind"] == "DestinationRule")
 

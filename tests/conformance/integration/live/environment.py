@@ -1,0 +1,107 @@
+"""Istio's environment as objects for a mesh of ours: its Services, and a Deployment of echoes for each application.
+
+Addresses are the mesh's to give: `Addresses` turns those of the data into the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from meshgate.api import unimplemented
+from tests.conformance.cases import Raw
+from tests.conformance.integration.cases import Environment
+from tests.live_secrets import certificate_and_key
+
+APPS = ("a", "b", "c", "headless", "tproxy", "naked", "external")
+"""What runs. The others differ from `a` in what is not looked at here (virtual machine, gRPC without a proxy, ...)."""
+CONTROL_PORT = 3333
+_REPOSITORY = Path(__file__).parents[4]
+_NAMESPACES = ("echo", "external")
+
+
+def objects_to_run(environment: Environment) -> Iterator[Raw]:
+    """Namespaces, Services, Deployments and base configuration, as far as it is implemented."""
+    ports = {app["service"]: app["ports"] for app in environment.apps}
+    for raw in environment.kube:
+        match raw["kind"], raw["metadata"]:
+            case "Namespace", {"name": name} if name in _NAMESPACES:
+                yield raw
+            case "Service", {"name": name} if name in APPS:
+                yield _without_address(raw)
+            case "Pod", {"labels": {"app": name}} if name in APPS:
+                yield _deployment(raw, name, ports[name])
+    yield from (raw for raw in environment.base_config if not unimplemented(raw))
+
+
+def _without_address(service: Raw) -> Raw:
+    spec = {key: value for key, value in service["spec"].items() if key != "clusterIP" or value == "None"}
+    return {**service, "spec": spec}
+
+
+def _deployment(pod: Raw, name: str, ports: list[Raw]) -> Raw:
+    metadata = pod["metadata"]
+    annotations = {
+        **metadata.get("annotations", {}),
+        "traffic.sidecar.istio.io/excludeInboundPorts": str(CONTROL_PORT),  # orders come straight to the application
+    }
+    container = {
+        "name": "app",
+        "command": ["python3", "-m", "tests.echo", "--name", name, "--control", str(CONTROL_PORT), *_options(ports)],
+        "env": [
+            {"name": "PYTHONPATH", "value": str(_REPOSITORY)},
+            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            {"name": "ECHO_TLS_PEM", "value": certificate_and_key().decode()},
+        ],
+        "readinessProbe": {"tcpSocket": {"port": CONTROL_PORT}, "periodSeconds": 1},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": metadata["namespace"]},
+        "spec": {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": metadata["labels"], "annotations": annotations},
+                "spec": {"containers": [container]},
+            },
+        },
+    }
+
+
+def _options(ports: list[Raw]) -> Iterator[str]:
+    by_option: dict[str, list[str]] = {}
+    for port in ports:
+        by_option.setdefault(_option(port), []).append(str(port["workload_port"]))
+    for option, numbers in by_option.items():
+        yield option
+        yield from numbers
+
+
+_OPTIONS = {
+    "tls": "--serve-tls",
+    "server_first": "--serve-first",
+    "localhost_ip": "--serve-local",
+    "instance_ip": "--serve-instance",
+}
+
+
+def _option(port: Mapping[str, object]) -> str:
+    return next((option for key, option in _OPTIONS.items() if port.get(key)), "--serve")
+
+
+class Addresses:
+    """From the data's addresses to those of the mesh."""
+
+    def __init__(self, real: Mapping[str, str]) -> None:
+        self._real = real
+        self._any = re.compile("|".join(rf"(?<![\d.]){re.escape(one)}(?![\d.])" for one in real))
+
+    def mapped(self, text: str) -> str:
+        return self._any.sub(lambda found: self._real[found[0]], text)
+
+    def mapped_object(self, raw: Raw) -> Raw:
+        made: Raw = json.loads(self.mapped(json.dumps(raw)))
+        return made
