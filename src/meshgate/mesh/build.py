@@ -7,7 +7,7 @@ change gives the same value, not just an equal one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from meshgate.api import (
     AnyResource,
@@ -15,7 +15,7 @@ from meshgate.api import (
     Endpoints,
     EndpointSlice,
     Gateway,
-    MeshConfig,
+    Namespace,
     Pod,
     Problem,
     Resource,
@@ -26,7 +26,13 @@ from meshgate.api import (
 )
 from meshgate.mesh.aliases import with_aliases
 from meshgate.mesh.destination_rules import bind_destination_rules
-from meshgate.mesh.endpoints import EndpointCollector, EndpointTable, WorkloadIndex, collect_kubernetes
+from meshgate.mesh.endpoints import (
+    EndpointCollector,
+    EndpointTable,
+    WorkloadIndex,
+    collect_kubernetes,
+    listed_endpoints,
+)
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import bind_gateways
 from meshgate.mesh.kubernetes_services import kubernetes_service
@@ -37,6 +43,7 @@ from meshgate.mesh.service import MeshService, service_order
 from meshgate.mesh.service_entries import service_entry_services
 from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
 from meshgate.mesh.targets import selecting_by_namespace, targets_by_address
+from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION
 from meshgate.mesh.virtual_services import bind_virtual_services
 from meshgate.mesh.workloads import Workload, workload_of
 
@@ -50,9 +57,14 @@ def build(
     objects, mesh, memo = tuple(resources), facts.mesh, memo or Memo()
     memo.turn()
     workloads = tuple(sorted((workload_of(pod) for pod in of_type(objects, Pod)), key=_workload_order))
-    entries = _entry_services(of_type(objects, ServiceEntry), facts, mesh, memo)
-    services = _services(of_type(objects, Service), entries, facts, mesh, memo)
-    endpoints = _endpoints(objects, entries, workloads, facts)
+    wishes = {
+        one.meta.name: one.meta.annotation(DISTRIBUTION_ANNOTATION)
+        for one in of_type(objects, Namespace)
+        if one.meta.annotation(DISTRIBUTION_ANNOTATION)
+    }
+    entries = _entry_services(of_type(objects, ServiceEntry), facts, wishes, memo)
+    services = _services(of_type(objects, Service), entries, facts, wishes, memo)
+    endpoints = _endpoints(objects, entries, workloads, facts, memo)
     virtual_services, delegation_problems = bind_virtual_services(
         of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to, memo
     )
@@ -72,9 +84,9 @@ def build(
         endpoints=endpoints,
         workloads={(workload.namespace, workload.name): workload for workload in workloads},
         selecting=selecting_by_namespace(services),
-        targets_by_address=targets_by_address(services, endpoints),
+        targets_by_address=targets_by_address(memo, services, endpoints),
     )
-    problems = {*delegation_problems, *broken_references(world, workloads)}
+    problems = {*delegation_problems, *memo.get(broken_references, snapshot.world, workloads)}
     return snapshot, tuple(sorted(problems, key=str))
 
 
@@ -83,30 +95,46 @@ def _workload_order(workload: Workload) -> tuple[str, str]:
 
 
 def _entry_services(
-    resources: Iterable[Resource[ServiceEntry]], facts: Facts, mesh: MeshConfig, memo: Memo
+    resources: Iterable[Resource[ServiceEntry]], facts: Facts, wishes: Mapping[str, str], memo: Memo
 ) -> EntryServices:
-    default = mesh.default_service_export_to
+    default = facts.mesh.default_service_export_to
     ordered = sorted(resources, key=lambda resource: resource.ref)
-    return tuple((one, memo.get(service_entry_services, one, facts.cluster_id, default)) for one in ordered)
+    return tuple(
+        (one, memo.get(service_entry_services, one, facts.cluster_id, default, wishes.get(one.meta.namespace, "")))
+        for one in ordered
+    )
 
 
 def _services(
-    kubernetes: Sequence[Resource[Service]], entries: EntryServices, facts: Facts, mesh: MeshConfig, memo: Memo
+    kubernetes: Sequence[Resource[Service]],
+    entries: EntryServices,
+    facts: Facts,
+    wishes: Mapping[str, str],
+    memo: Memo,
 ) -> tuple[MeshService, ...]:
-    default = mesh.default_service_export_to
-    found = [memo.get(kubernetes_service, one, facts.cluster_domain, default) for one in kubernetes]
+    default = facts.mesh.default_service_export_to
+    found = [
+        memo.get(kubernetes_service, one, facts.cluster_domain, default, wishes.get(one.meta.namespace, ""))
+        for one in kubernetes
+    ]
     found.extend(service for _, services in entries for service in services)
-    return with_aliases(sorted(found, key=service_order))
+    return memo.get(_in_order, tuple(found))
+
+
+def _in_order(services: tuple[MeshService, ...]) -> tuple[MeshService, ...]:
+    return with_aliases(sorted(services, key=service_order))
 
 
 def _endpoints(
-    objects: Sequence[AnyResource], entries: EntryServices, workloads: Iterable[Workload], facts: Facts
+    objects: Sequence[AnyResource], entries: EntryServices, workloads: Iterable[Workload], facts: Facts, memo: Memo
 ) -> EndpointTable:
     collector = EndpointCollector(WorkloadIndex(workloads), facts)
     services = sorted(of_type(objects, Service), key=lambda resource: resource.ref)
     collect_kubernetes(collector, services, of_type(objects, EndpointSlice), of_type(objects, Endpoints))
     for resource, entry_services in entries:
-        collector.add_entry(resource, entry_services)
+        collector.add_listed(memo.get(listed_endpoints, resource, entry_services, facts.cluster_id))
+        if resource.spec.workload_selector is not None:
+            collector.add_selected(entry_services)
     return collector.table()
 
 

@@ -26,12 +26,19 @@ from meshgate.mesh.kubernetes_services import service_hostname
 from meshgate.mesh.protocol import Protocol
 from meshgate.mesh.service import MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.service_entries import entry_endpoint, listed_workload
+from meshgate.mesh.topology import with_topology
 from meshgate.mesh.workloads import TLS_MODE_LABEL, Workload, workload_identifier
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 Key = tuple[str, str, int]
 """Host name, namespace and port of a service."""
+Found = tuple[tuple[Key, tuple[MeshEndpoint, ...]], ...]
+"""Endpoints by service port: sorted, and no address and port twice."""
+
+
+_LISTED = (Resolving.ENDPOINTS, Resolving.PASSTHROUGH)
+"""Services whose endpoints are in the table; those that are resolved by DNS keep theirs in themselves."""
 
 
 class EndpointTable(Struct, frozen=True):
@@ -62,12 +69,12 @@ class EndpointCollector:
     def __init__(self, workloads: WorkloadIndex, facts: Facts) -> None:
         self._workloads = workloads
         self._facts = facts
-        self._found: dict[Key, dict[tuple[str, int], MeshEndpoint]] = defaultdict(dict)
+        self._found: dict[Key, list[tuple[MeshEndpoint, ...]]] = defaultdict(list)
 
     def table(self) -> EndpointTable:
         """What was collected. The first endpoint with an address and port counts."""
         return EndpointTable(
-            by_port={key: tuple(sorted(found.values())) for key, found in sorted(self._found.items()) if found}
+            by_port={key: found[0] if len(found) == 1 else _merged(found) for key, found in self._found.items()}
         )
 
     def add_slice(self, service: Resource[Service], piece: EndpointSlice) -> None:
@@ -91,16 +98,16 @@ class EndpointCollector:
                 for address in addresses if number else ():
                     self._add(service, port, address.ip, number)
 
-    def add_entry(self, resource: Resource[ServiceEntry], services: Iterable[MeshService]) -> None:
-        """The endpoints that a ServiceEntry lists or selects; DNS services keep theirs in themselves."""
+    def add_listed(self, listed: Found) -> None:
+        """The endpoints that a ServiceEntry lists (`listed_endpoints`)."""
+        for key, endpoints in listed:
+            self._found[key].append(endpoints)
+
+    def add_selected(self, services: Iterable[MeshService]) -> None:
+        """The endpoints that a ServiceEntry selects, if it has a selector."""
         for service in services:
-            if service.resolving not in (Resolving.ENDPOINTS, Resolving.PASSTHROUGH):
-                continue
-            for port in service.ports:
-                for place, entry in enumerate(resource.spec.endpoints):
-                    endpoint = entry_endpoint(entry, port, listed_workload(resource, place, self._facts.cluster_id))
-                    self._put(service.hostname, service.namespace, port, endpoint)
-                if resource.spec.workload_selector is not None:
+            if service.resolving in _LISTED:
+                for port in service.ports:
                     self._add_selected(service, port)
 
     def _add_selected(self, service: MeshService, port: Port) -> None:
@@ -121,7 +128,7 @@ class EndpointCollector:
         )
 
     def _put(self, hostname: str, namespace: str, port: Port, endpoint: MeshEndpoint) -> None:
-        self._found[hostname, namespace, port.number].setdefault((endpoint.address, endpoint.port), endpoint)
+        self._found[hostname, namespace, port.number].append((endpoint,))
 
     def _endpoint(self, address: str, port: int) -> MeshEndpoint:
         workload = self._workloads.by_address.get(address)
@@ -132,10 +139,33 @@ class EndpointCollector:
             address=address,
             port=port,
             locality=workload.locality,
-            labels=workload.labels,
+            labels=with_topology(workload.labels, workload.locality, self._facts.cluster_id, node=workload.node),
             tls_mode=mode,
             workload=workload_identifier(workload, self._facts.cluster_id),
         )
+
+
+def listed_endpoints(resource: Resource[ServiceEntry], services: tuple[MeshService, ...], cluster_id: str) -> Found:
+    """The endpoints that a ServiceEntry lists for its services; DNS services keep theirs in themselves."""
+    found: dict[Key, list[tuple[MeshEndpoint, ...]]] = defaultdict(list)
+    for service in services if resource.spec.endpoints else ():
+        if service.resolving in _LISTED:
+            for port in service.ports:
+                found[service.hostname, service.namespace, port.number].append(
+                    tuple(
+                        entry_endpoint(entry, port, listed_workload(resource, place, cluster_id), cluster_id)
+                        for place, entry in enumerate(resource.spec.endpoints)
+                    )
+                )
+    return tuple((key, _merged(pieces)) for key, pieces in found.items())
+
+
+def _merged(pieces: Iterable[Iterable[MeshEndpoint]]) -> tuple[MeshEndpoint, ...]:
+    found: dict[tuple[str, int], MeshEndpoint] = {}
+    for piece in pieces:
+        for endpoint in piece:
+            found.setdefault((endpoint.address, endpoint.port), endpoint)
+    return tuple(sorted(found.values()))
 
 
 def collect_kubernetes(

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from meshgate.api import Labels, is_subset
 from meshgate.mesh.endpoints import EndpointTable
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.protocol import Protocol
-from meshgate.mesh.service import MeshService, Port, Resolving
+from meshgate.mesh.service import MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.snapshot import ServiceTarget, Snapshot
 from meshgate.mesh.workloads import Workload
 
@@ -20,17 +21,27 @@ _SERVED = frozenset({Resolving.ENDPOINTS, Resolving.PASSTHROUGH, Resolving.DNS, 
 
 
 def targets_by_address(
-    services: Iterable[MeshService], endpoints: EndpointTable
+    memo: Memo, services: Iterable[MeshService], endpoints: EndpointTable
 ) -> dict[str, tuple[ServiceTarget, ...]]:
     """Service ports by the address of their endpoints."""
     found: dict[str, list[ServiceTarget]] = defaultdict(list)
     for service in services:
-        for port in service.ports:
-            listed = endpoints.of(service.hostname, service.namespace, port.number)
-            fixed = (one.endpoint for one in service.fixed if one.port == port.number)
-            for endpoint in (*listed, *fixed):
-                found[endpoint.address].append(ServiceTarget(service=service, port=port, target=endpoint.port))
+        listed = tuple(endpoints.of(service.hostname, service.namespace, port.number) for port in service.ports)
+        if service.fixed or any(listed):
+            for address, target in memo.get(_addressed, service, listed):
+                found[address].append(target)
     return {address: tuple(targets) for address, targets in found.items()}
+
+
+def _addressed(
+    service: MeshService, listed: tuple[tuple[MeshEndpoint, ...], ...]
+) -> tuple[tuple[str, ServiceTarget], ...]:
+    """The ports of a service with the addresses of their endpoints, those listed and those in itself."""
+    return tuple(
+        (endpoint.address, ServiceTarget(service=service, port=port, target=endpoint.port))
+        for port, endpoints in zip(service.ports, listed, strict=True)
+        for endpoint in (*endpoints, *(one.endpoint for one in service.fixed if one.port == port.number))
+    )
 
 
 def service_targets(
