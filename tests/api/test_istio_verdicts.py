@@ -5,12 +5,12 @@ The recorded objects have all of Istio's API, so all of it is accepted here, imp
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from meshgate.api import decode_all, has_errors
-from tests.api.shared import needs_verdicts, verdicts
+from tests.api.shared import needs_verdicts
+from tests.conformance.validation import run_case
+from tests.conformance.validation_cases import verdicts
 
 KINDS = ("Gateway", "VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry")
 
@@ -24,27 +24,30 @@ ON_PURPOSE = {
     "ServiceEntry-0048": "an empty list that must not be given: as if it were not given",
     "Gateway-0324": "a name that Kubernetes refuses for any object",
     "ServiceEntry-0251": "a name that Kubernetes refuses for any object",
-    "VirtualService-0764": "an annotation that only Istio sets, on routes of the Gateway API",
 }
-"""Where we differ, and why."""
-
-
-def _cases() -> list[Any]:
-    return [
-        pytest.param(case, id=f"{case['id']} {case['name'][:40]}")
-        for kind in KINDS
-        for case in verdicts(kind)
-        if case["id"] not in ON_PURPOSE
-    ]
+"""Where we differ from a cluster, and why."""
 
 
 @needs_verdicts
-@pytest.mark.parametrize("case", _cases())
-def test_verdict_is_that_of_istio(case: dict[str, Any]) -> None:
-    is_admitted = case["valid"] and case["crd"]["valid"] is not False
-    resource, problems = decode_all(case["object"])
-    assert (resource is not None) == is_admitted, (case.get("error") or case["crd"].get("error"), problems)
-    assert has_errors(problems) != is_admitted
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_istiod_refuses_is_refused(kind: str) -> None:
+    """The webhook's verdict alone; `python -m tests.conformance validation` runs the same."""
+    outcomes = [run_case(kind, case) for case in verdicts(kind)]
+    assert [str(outcome) for outcome in outcomes if outcome.status == "failed"] == []
+
+
+@needs_verdicts
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_cluster_refuses_is_refused(kind: str) -> None:
+    """The webhook's verdict and that of the schema together, with unknown fields as errors."""
+    differing = {}
+    for case in verdicts(kind):
+        assert case.object is not None
+        resource, problems = decode_all(case.object)
+        assert has_errors(problems) == (resource is None)
+        if (resource is not None) != case.is_admitted:
+            differing[case.id] = (case.error or case.crd.error, problems)
+    assert set(differing) == {name for name in ON_PURPOSE if name.startswith(f"{kind}-")}, differing
 
 
 DOUBTS_ON_PURPOSE = {
@@ -63,19 +66,9 @@ DOUBTS_ON_PURPOSE = {
 def test_doubts_are_those_of_istio(kind: str) -> None:
     differing = {}
     for case in verdicts(kind):
-        _, problems = decode_all(case["object"])
+        assert case.object is not None
+        _, problems = decode_all(case.object)
         doubts = [problem for problem in problems if problem.severity == "warning"]
-        if case["valid"] and not has_errors(problems) and bool(doubts) != bool(case.get("warnings")):
-            differing[case["id"]] = (case.get("warnings"), doubts)
+        if case.valid and not has_errors(problems) and bool(doubts) != bool(case.warnings):
+            differing[case.id] = (case.warnings, doubts)
     assert set(differing) == {name for name in DOUBTS_ON_PURPOSE if name.startswith(f"{kind}-")}
-
-
-@needs_verdicts
-def test_what_differs_on_purpose_still_differs() -> None:
-    differing = {
-        case["id"]
-        for kind in KINDS
-        for case in verdicts(kind)
-        if has_errors(decode_all(case["object"])[1]) == (case["valid"] and case["crd"]["valid"] is not False)
-    }
-    assert differing == set(ON_PURPOSE)

@@ -23,7 +23,8 @@ from meshgate.api import (
 )
 from tests.api import objects
 from tests.api.objects import changed
-from tests.api.shared import needs_verdicts, verdicts
+from tests.api.shared import needs_verdicts
+from tests.conformance.validation_cases import verdicts
 
 
 def _config_map(text: str, **metadata: str) -> AnyResource:
@@ -155,11 +156,11 @@ ON_PURPOSE = {"Mesh-0185"}
 def test_verdicts_are_those_of_istio_for_what_we_have() -> None:
     differing = {}
     for case in verdicts("MeshConfig"):
-        if not isinstance(case["input"], dict) or not set(case["input"]) <= FIELDS:
+        if not isinstance(case.input, dict) or not set(case.input) <= FIELDS:
             continue
-        content = msgspec.json.encode(case["input"]).decode()
+        content = msgspec.json.encode(case.input).decode()
         _, problems = mesh_config([MeshLayer(content=content, path="data.mesh")])
         refused = [problem for problem in problems if problem.severity == "error"]
-        if bool(refused) == case["valid"]:
-            differing[case["id"]] = (case["input"], case.get("error"), refused)
+        if bool(refused) == case.valid:
+            differing[case.id] = (case.input, case.error, refused)
     assert set(differing) == ON_PURPOSE

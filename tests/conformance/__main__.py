@@ -37,6 +37,9 @@ def main(arguments: list[str]) -> int:
             paths = [Path(argument) for argument in words if _is_path(argument)] or [INTEGRATION]
             filters = [argument for argument in words if not _is_path(argument)]
             return _told(paths, (integration_live.run if live else integration.run)(paths, filters))
+        case ["validation", *rest]:
+            paths = [Path(argument) for argument in rest] or [VALIDATION / "objects"]
+            return _are_missing(paths) or _told_by_kind(validation.run(paths))
     print(__doc__, file=sys.stderr)
     return _WRONG_USE
 
@@ -50,6 +53,14 @@ def _told_by_kind(outcomes: Iterable[Outcome]) -> int:
     return 1 if failed else 0
 
 
+def _are_missing(paths: Iterable[Path]) -> int:
+    """The exit code if one of the paths is not there, else 0."""
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        print(f"no such file or folder: {missing[0]}", file=sys.stderr)
+    return _WRONG_USE if missing else 0
+
+
 def _is_path(argument: str) -> bool:
     """Ids of cases have slashes, too."""
     return argument.startswith((".", "/")) or argument.endswith(".json") or Path(argument).exists()
@@ -57,9 +68,7 @@ def _is_path(argument: str) -> bool:
 
 def _told(paths: Iterable[Path], outcomes: Iterable[Outcome]) -> int:
     """Print what did not pass and the counts."""
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        print(f"no such file or folder: {missing[0]}", file=sys.stderr)
+    if _are_missing(paths):
         return _WRONG_USE
     load_schema()
     counted = []

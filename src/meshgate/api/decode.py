@@ -18,7 +18,7 @@ from meshgate.api.implemented import EVERYTHING, IMPLEMENTED, KINDS_NOT_YET, Tab
 from meshgate.api.kinds import KINDS, Kind, kind_of
 from meshgate.api.meta import Meta
 from meshgate.api.metadata import read_meta
-from meshgate.api.problem import Problem
+from meshgate.api.problem import Problem, Severity
 from meshgate.api.readers import Place, object_reader
 from meshgate.api.ref import Ref
 from meshgate.api.resource import AnyResource, Resource, Spec
@@ -35,10 +35,14 @@ _TOP: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 class Decoder:
     """Decodes objects, limited to what a table accepts. Readers are made once, when a kind is first seen."""
 
-    def __init__(self, table: Table, *, rules: bool = True) -> None:
-        """`rules`: check what istiod's webhook checks, too. Objects that Istio made itself need not obey it."""
+    def __init__(self, table: Table, *, rules: bool = True, unknown: Severity = "error") -> None:
+        """`rules`: check what istiod's webhook checks, too. Objects that Istio made itself need not obey it.
+
+        `unknown`: what a field is that the kind does not have; istiod only warns about it.
+        """
         self._table = table
         self._rules = rules
+        self._unknown: Severity = unknown
         self._readers: dict[str, Reader] = {}
 
     def decode(self, raw: Raw, position: Position | None = None) -> tuple[AnyResource | None, tuple[Problem, ...]]:
@@ -84,7 +88,7 @@ class Decoder:
         reader = self._readers.get(kind.kind)
         if reader is None:
             path = f"{kind.kind}.spec" if kind.has_spec else kind.kind
-            reader = object_reader(kind.spec_type, Place(path, self._table, protobuf=kind.is_protobuf))
+            reader = object_reader(kind.spec_type, Place(path, self._table, kind.is_protobuf, self._unknown))
             self._readers[kind.kind] = reader
         return reader
 
@@ -130,7 +134,7 @@ def _resource(raw: Raw, kind: Kind, meta: Meta, spec: Spec) -> AnyResource:
 
 def _readable(found: Iterable[Finding], before: list[Fault]) -> list[Finding]:
     """What the rules found, but for what could not be read anyway: a mistyped field is not missing, too."""
-    unread = [fault.path for fault in before if fault.severity == "error"]
+    unread = [fault.path for fault in before if fault.severity == "error" and fault.code != codes.SCHEMA]
     return [
         finding
         for finding in found

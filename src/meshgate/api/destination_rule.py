@@ -6,7 +6,7 @@ https://istio.io/latest/docs/reference/config/networking/destination-rule/
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
+from enum import StrEnum, nonmember
 from typing import ClassVar
 
 import msgspec
@@ -211,6 +211,8 @@ class ProxyProtocolVersion(StrEnum):
 
     V1 = "V1"
     V2 = "V2"
+
+    is_checked = nonmember(True)
 
 
 class ProxyProtocol(Value, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from meshgate.api.fault import Fault, locate, nearest, wrong_type
 from meshgate.api.implemented import Table
 from meshgate.api.known_fields import NOT_YET, WITHOUT_EFFECT
 from meshgate.api.old_fields import OLD_FIELDS, OldField
+from meshgate.api.problem import Severity
 from meshgate.api.scalars import (
     INT32,
     INT64,
@@ -49,9 +50,11 @@ class Place(msgspec.Struct, frozen=True):
     table: Table
     protobuf: bool
     """Istio's kinds: protobuf's JSON rules. Else Kubernetes'."""
+    unknown: Severity = "error"
+    """What a field is that the type does not have."""
 
     def below(self, key: str) -> Place:
-        return Place(f"{self.path}.{key}", self.table, self.protobuf)
+        return msgspec.structs.replace(self, path=f"{self.path}.{key}")
 
     @property
     def limits(self) -> tuple[str, ...] | None:
@@ -78,13 +81,19 @@ def reader_of(hint: object, place: Place) -> Reader:
         item = get_args(hint)[0]
         if get_origin(item) is tuple:
             return map_reader(reader_of(get_args(item)[1], place))
-        return list_reader(reader_of(item, place), protobuf=place.protobuf)
+        return list_reader(reader_of(item, place), null=_null_of(item) if place.protobuf else None)
     assert isinstance(hint, type), f"no reader for {hint!r}"
     if issubclass(hint, Value):
         return object_reader(hint, place)
     if issubclass(hint, StrEnum):
         return word_reader(hint, place.limits, numbers=place.protobuf)
     return _leaf_reader(hint, place)
+
+
+def _null_of(hint: object) -> object:
+    """What protobuf's JSON makes of a null in a list: the empty text or zero; None: the item's reader knows."""
+    inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return "" if inner is str else 0 if inner is int else None
 
 
 def _leaf_reader(leaf: type, place: Place) -> Reader:
@@ -114,22 +123,25 @@ def _annotated_reader(hint: object, place: Place) -> Reader:
     for mark in marks:
         if isinstance(mark, Within):
             fields = {mark.key: Field(mark.key, read)}
-            read = _within_reader(mark.key, FieldTable(fields))
+            read = _within_reader(mark.key, FieldTable(fields, place.unknown))
     return read
 
 
 def _union_reader(hint: object, place: Place) -> Reader:
     members = [member for member in get_args(hint) if member is not types.NoneType]
     if Exact in members:
-        return match_reader(presence=Present in members)
+        return match_reader(presence=Present in members, unknown=place.unknown)
     if members == [int, str]:
         return read_port_or_name
     assert len(members) == 1, f"no reader for {hint!r}"
     return reader_of(members[0], place)
 
 
-def list_reader(read_item: Reader, *, protobuf: bool) -> Reader:
-    """Reads lists. An item that cannot be read makes the whole list invalid: the places of the others would shift."""
+def list_reader(read_item: Reader, *, null: object) -> Reader:
+    """Reads lists. An item that cannot be read makes the whole list invalid: the places of the others would shift.
+
+    `null`: what a null is read as; None: as the reader of the items says.
+    """
 
     def read(raw: object, faults: list[Fault]) -> object:
         if type(raw) is not list:
@@ -139,7 +151,11 @@ def list_reader(read_item: Reader, *, protobuf: bool) -> Reader:
         items = []
         for index, raw_item in enumerate(raw):
             before = len(faults)
-            items.append(read_item(raw_item, faults))
+            if raw_item is None and null is not None:
+                faults.append(Fault(codes.SCHEMA, "expected a value, got null"))
+                items.append(null)
+            else:
+                items.append(read_item(raw_item, faults))
             if len(faults) != before:
                 locate(faults, before, index)
         return INVALID if INVALID in items else tuple(items)
@@ -177,28 +193,31 @@ def _key(pair: tuple[str, object]) -> str:
 _MATCHES = {"exact": Exact, "prefix": Prefix, "regex": Regex}
 
 
-def match_reader(*, presence: bool) -> Reader:
+def match_reader(*, presence: bool, unknown: Severity) -> Reader:
     """Reads string matches. `{}` asks for presence where that has a meaning, and nothing elsewhere."""
 
     def read(raw: object, faults: list[Fault]) -> object:
+        if raw is None:
+            faults.append(Fault(codes.SCHEMA, "expected an object, got null"))
+            raw = {}
         if type(raw) is not dict:
             hint = f'write {{exact: "{raw}"}}, {{prefix: ...}} or {{regex: ...}}' if isinstance(raw, str) else ""
             faults.append(wrong_type("an object with exact, prefix or regex", raw, hint))
             return INVALID
-        given = [(key, item) for key, item in raw.items() if item is not None]
-        for key, _ in given:
+        for key in raw:
             if key not in _MATCHES:
-                faults.append(_unknown_field(key, _MATCHES))
+                faults.append(_unknown_field(key, _MATCHES, unknown))
                 faults[-1].parts.append(key)
+        given = [key for key in _MATCHES if raw.get(key) is not None]
         if len(given) > 1:
             faults.append(Fault(codes.SCHEMA, f"only one of {', '.join(_MATCHES)} can be given"))
         if not given:
             return Present() if presence else None
-        key, item = given[0]
+        key = given[-1]
         before = len(faults)
-        text = read_text(item, faults)
+        text = read_text(raw[key], faults)
         locate(faults, before, key)
-        return INVALID if text is INVALID or key not in _MATCHES else _MATCHES[key](value=str(text))
+        return INVALID if text is INVALID else _MATCHES[key](value=str(text))
 
     return read
 
@@ -206,8 +225,9 @@ def match_reader(*, presence: bool) -> Reader:
 class FieldTable:
     """The keys of an object: how each is read, or why it is not."""
 
-    def __init__(self, fields: Mapping[str, Field]) -> None:
+    def __init__(self, fields: Mapping[str, Field], unknown: Severity) -> None:
         self.fields: dict[str, Field] = dict(fields)
+        self.unknown: Severity = unknown
         self.old: dict[str, OldField] = {}
         self.not_yet: set[str] = set()
         self.ignored: frozenset[str] = frozenset()
@@ -219,13 +239,13 @@ class FieldTable:
         if key in self.not_yet:
             faults.append(Fault(codes.NOT_IMPLEMENTED, "not implemented yet"))
         else:
-            faults.append(_unknown_field(key, self.fields.keys() | self.not_yet))
+            faults.append(_unknown_field(key, self.fields.keys() | self.not_yet, self.unknown))
         faults[-1].parts.append(key)
 
 
-def _unknown_field(key: str, names: Mapping[str, object] | set[str]) -> Fault:
+def _unknown_field(key: str, names: Mapping[str, object] | set[str], severity: Severity) -> Fault:
     known = [name for name in names if "_" not in name or "_" in key]
-    return Fault(codes.UNKNOWN_FIELD, "unknown field", nearest(key, known))
+    return Fault(codes.UNKNOWN_FIELD, "unknown field", nearest(key, known), severity)
 
 
 def _within_reader(key: str, table: FieldTable) -> Reader:
@@ -274,9 +294,10 @@ def object_reader_over(cls: type[Value], table: FieldTable) -> Reader:
             before = len(faults)
             if field is not None:
                 value = field.read(item, faults)
-                if value is not INVALID and field.name in values:
+                is_again = field.name in values
+                if is_again:
                     faults.append(Fault(codes.DUPLICATE_KEY, "given twice, in two spellings"))
-                elif value is not INVALID:
+                if value is not INVALID and not (is_again and key != spelling[field.name]):
                     values[field.name] = value
             elif key in old_fields:
                 old.append((old_fields[key], old_fields[key].read(item, faults)))
@@ -295,9 +316,12 @@ def object_reader_over(cls: type[Value], table: FieldTable) -> Reader:
                 _miss(raw, spelling[name], faults)
                 values[name] = stand_in
         for group in one_of:
-            if sum(name in values for name in group) > 1:
+            given = [name for name in group if name in values]
+            if len(given) > 1:
                 words = ", ".join(spelling[name] for name in group)
                 faults.append(Fault(codes.SCHEMA, f"only one of {words} can be given"))
+            for name in given[:-1]:  # as istiod reads it: the one that the API defines last wins
+                del values[name]
         return cls(**values)
 
     return read
@@ -327,7 +351,7 @@ def field_table(cls: type[Value], place: Place) -> FieldTable:
     """The keys of a type at a place: by their names in JSON, for Istio's kinds by their names in protobuf, too."""
     hints = get_type_hints(cls, include_extras=True)
     limits = place.limits
-    table = FieldTable({})
+    table = FieldTable({}, place.unknown)
     table.not_yet = set(NOT_YET.get(cls, ()))
     table.ignored = WITHOUT_EFFECT.get(cls, frozenset())
     for info in msgspec.structs.fields(cls):

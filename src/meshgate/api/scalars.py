@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
@@ -69,7 +70,7 @@ def integer_reader(bounds: Bounds, *, texts: bool) -> Reader:
 
     def read(raw: object, faults: list[Fault]) -> object:
         value = raw
-        if texts and type(raw) is str and _is_integer(raw):
+        if texts and type(raw) is str and _INTEGER.fullmatch(raw):
             value = int(raw)
         if type(value) is not int:
             faults.append(wrong_type("a whole number", raw))
@@ -82,9 +83,9 @@ def integer_reader(bounds: Bounds, *, texts: bool) -> Reader:
     return read
 
 
-def _is_integer(text: str) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isdecimal() and digits.isascii() and len(digits) <= 20
+_INTEGER: Final = re.compile(r"[ \t\r\n]*-?(0|[1-9][0-9]{0,19})[ \t\r\n]*")
+_NUMBER: Final = re.compile(r"[ \t\r\n]*-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?[ \t\r\n]*|NaN|-?Infinity")
+"""As JSON writes numbers; between quotes they may have spaces around them."""
 
 
 def number_reader(*, texts: bool) -> Reader:
@@ -93,11 +94,8 @@ def number_reader(*, texts: bool) -> Reader:
     def read(raw: object, faults: list[Fault]) -> object:
         if type(raw) is float or type(raw) is int:
             return float(raw)
-        if texts and type(raw) is str:
-            try:
-                return float(raw)
-            except ValueError:
-                pass
+        if texts and type(raw) is str and _NUMBER.fullmatch(raw):
+            return float(raw)
         faults.append(wrong_type("a number", raw))
         return INVALID
 
@@ -120,15 +118,21 @@ def read_duration(raw: object, faults: list[Fault]) -> object:
 def word_reader(words: type[StrEnum], implemented: tuple[str, ...] | None, *, numbers: bool) -> Reader:
     """Reads a word of an enumeration. Those not in `implemented` (None: all are) are refused as not there yet.
 
-    `numbers`: protobuf's number of the word (its place in the enumeration) is taken, too.
+    `numbers`: protobuf's number of the word (its place in the enumeration) is taken, too. A number without a word is
+    refused by a cluster's schema, but by istiod's webhook only where the enumeration `is_checked`.
     """
     members = {str(member): member for member in words}
+    without_word = codes.WRONG_TYPE if getattr(words, "is_checked", False) else codes.SCHEMA
     by_number = tuple(words) if numbers else ()
 
     def read(raw: object, faults: list[Fault]) -> object:
         member = members.get(raw) if type(raw) is str else None
         if member is None and type(raw) is int and 0 <= raw < len(by_number):
             member = by_number[raw]
+        if member is None and numbers and type(raw) is int:
+            expected = f"one of {', '.join(members)}"
+            faults.append(Fault(without_word, f"expected {expected}, got {described(raw)}"))
+            return INVALID
         if member is None:
             hint = nearest(raw, members) if isinstance(raw, str) else ""
             faults.append(wrong_type(f"one of {', '.join(members)}", raw, hint))
@@ -201,14 +205,19 @@ def canonical_json(raw: object) -> str:
 
 
 def read_body(raw: object, faults: list[Fault]) -> object:
-    """The body of a direct response: `{string: text}` or `{bytes: base64}`."""
-    if not isinstance(raw, dict) or len(raw) != 1 or not raw.keys() <= {"string", "bytes"}:
+    """The body of a direct response: `{string: text}` or `{bytes: base64}`; the empty message is an empty body."""
+    given = [key for key in ("string", "bytes") if raw.get(key) is not None] if isinstance(raw, dict) else []
+    if not isinstance(raw, dict) or len(raw) > len(given):
         expected = 'either {"string": text} or {"bytes": base64}'
         faults.append(Fault(codes.WRONG_TYPE, f"expected {expected}, got {described(raw)}"))
         return INVALID
-    ((key, content),) = raw.items()
+    if len(given) > 1:
+        faults.append(Fault(codes.SCHEMA, "only one of string, bytes can be given"))
+    if not given:
+        return b""
+    key = given[-1]
     before = len(faults)
-    value = (read_text if key == "string" else read_bytes)(content, faults)
+    value = (read_text if key == "string" else read_bytes)(raw[key], faults)
     for fault in faults[before:]:
         fault.parts.append(key)
     return value.encode() if isinstance(value, str) else value

@@ -5,7 +5,7 @@ https://istio.io/latest/docs/reference/config/networking/service-entry/
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import StrEnum, nonmember
 
 from meshgate.api.value import Labels, Pairs, UInt32, Value
 
@@ -25,6 +25,8 @@ class Resolution(StrEnum):
     DNS = "DNS"
     DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
     DYNAMIC_DNS = "DYNAMIC_DNS"
+
+    is_checked = nonmember(True)
 
 
 class ServiceEntryPort(Value, frozen=True, kw_only=True):

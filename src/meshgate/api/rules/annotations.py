@@ -13,6 +13,9 @@ GATEWAY_SEMANTICS: Final = "internal.istio.io/gateway-semantics"
 ROUTE_SEMANTICS: Final = "internal.istio.io/route-semantics"
 """The same for what was made from a route of the Gateway API."""
 
+GATEWAY: Final = "gateway"
+"""The value of both."""
+
 _RESERVED: Final = (
     "internal.istio.io/parents",
     "internal.istio.io/parent-namespace",

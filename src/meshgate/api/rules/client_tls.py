@@ -27,7 +27,7 @@ def client_tls(path: str, tls: ClientTLSSettings, own_namespace: str) -> Finding
 
 def _unverified(path: str, tls: ClientTLSSettings) -> Findings:
     """What is not verified needs nothing to be verified with."""
-    if not tls.insecure_skip_verify:
+    if not tls.insecure_skip_verify or tls.mode not in (ClientTLSMode.SIMPLE, ClientTLSMode.MUTUAL):
         return
     given = {"caCertificates": tls.ca_certificates, "subjectAltNames": tls.subject_alt_names}
     if tls.mode is ClientTLSMode.SIMPLE:

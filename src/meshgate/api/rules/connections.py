@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from meshgate.api.destination_rule import ConnectionPoolSettings, HTTPSettings, OutlierDetection, TCPSettings
+from meshgate.api.destination_rule import (
+    ConnectionPoolSettings,
+    H2UpgradePolicy,
+    HTTPSettings,
+    OutlierDetection,
+    TCPSettings,
+)
 from meshgate.api.rules.finding import Finding, Findings, doubt
-from meshgate.api.rules.values import duration
+from meshgate.api.rules.values import MILLISECOND, duration
 
 
 def connection_pool(path: str, pool: ConnectionPoolSettings) -> Findings:
@@ -33,6 +39,9 @@ def _http(path: str, http: HTTPSettings) -> Findings:
     for key, limit in limits.items():
         yield from _not_negative(f"{path}.{key}", limit)
     yield from duration(f"{path}.idleTimeout", http.idle_timeout)
+    if http.use_client_protocol and http.h2_upgrade_policy is H2UpgradePolicy.UPGRADE:
+        text = "the protocol cannot be both that of the client and upgraded"
+        yield Finding(f"{path}.useClientProtocol", text, "leave out useClientProtocol or h2UpgradePolicy")
     if http.http2_keep_alive:
         for key, value in (
             ("interval", http.http2_keep_alive.interval),
@@ -51,8 +60,8 @@ def _tcp(path: str, tcp: TCPSettings) -> Findings:
     yield from _not_negative(f"{path}.maxConnections", tcp.max_connections)
     yield from duration(f"{path}.connectTimeout", tcp.connect_timeout)
     yield from duration(f"{path}.maxConnectionDuration", tcp.max_connection_duration)
-    if tcp.idle_timeout is not None and tcp.idle_timeout < timedelta(0):
-        yield Finding(f"{path}.idleTimeout", "a timeout cannot be negative", "0s turns it off")
+    if tcp.idle_timeout is not None and abs(tcp.idle_timeout) >= MILLISECOND:  # 0s turns it off
+        yield from duration(f"{path}.idleTimeout", tcp.idle_timeout)
     if tcp.tcp_keepalive:
         yield from duration(f"{path}.tcpKeepalive.time", tcp.tcp_keepalive.time)
         yield from duration(f"{path}.tcpKeepalive.interval", tcp.tcp_keepalive.interval)

@@ -60,11 +60,15 @@ def _subset(path: str, subset: Subset, meta: Meta) -> Findings:
 def _policy(path: str, policy: TrafficPolicy, meta: Meta) -> Findings:
     if policy == TrafficPolicy():
         yield Finding(path, "a traffic policy needs at least one setting")
+    if policy.tunnel and policy.proxy_protocol:
+        yield Finding(f"{path}.tunnel", "a tunnel cannot carry the PROXY protocol", "leave out tunnel or proxyProtocol")
     yield from _parts(path, policy, meta)
     for index, settings in enumerate(policy.port_level_settings):
         at = f"{path}.portLevelSettings[{index}]"
         if settings.port is None:
             yield Finding(f"{at}.port", "settings of a port need the port", "write port: {number: 80}")
+        if settings == PortTrafficPolicy(port=settings.port):
+            yield Finding(at, "settings of a port need at least one setting")
         yield from _without_doubts(_parts(at, settings, meta))
     if policy.tunnel:
         yield from _tunnel(f"{path}.tunnel", policy.tunnel)

@@ -23,6 +23,12 @@ def destination(path: str, target: Destination | None) -> Findings:
         yield from subset_name(f"{path}.subset", target.subset)
 
 
+def routed_destination(path: str, target: Destination | None, *, is_free: bool) -> Findings:
+    """A route's destination. `is_free`: it must be there, but what it says is not checked."""
+    if target is None or not is_free:
+        yield from destination(path, target)
+
+
 def subset_name(path: str, name: str) -> Findings:
     """The name of a subset."""
     if not name:

@@ -7,7 +7,7 @@ from typing import Final
 
 from meshgate.api.gateway import Gateway, Server, ServerPort, ServerTLSMode, ServerTLSSettings
 from meshgate.api.meta import Meta
-from meshgate.api.rules.annotations import GATEWAY_SEMANTICS
+from meshgate.api.rules.annotations import GATEWAY, GATEWAY_SEMANTICS
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.host_names import is_address, is_label, is_partial_wildcard, wildcard_host_fault
 from meshgate.api.rules.protocols import PROTOCOLS, is_http, is_protocol, is_tls
@@ -20,14 +20,15 @@ _PASSTHROUGH: Final = frozenset({ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_P
 
 def gateway_findings(meta: Meta, gateway: Gateway) -> Findings:
     """What istiod would refuse, and warn about."""
-    if not is_label(meta.name) and not meta.annotation(GATEWAY_SEMANTICS):
+    is_made_of_gateway = meta.annotation(GATEWAY_SEMANTICS) == GATEWAY
+    if not is_label(meta.name) and not is_made_of_gateway:
         yield Finding("metadata.name", f'"{meta.name}" is no name of a gateway', "it must not contain dots")
     if not gateway.servers:
         yield Finding("spec.servers", "a gateway needs at least one server")
     names: set[str] = set()
     for index, server in enumerate(gateway.servers):
         path = f"spec.servers[{index}]"
-        yield from _server(path, server, {"*", ".", "~"} if meta.annotation(GATEWAY_SEMANTICS) else {"*", "."})
+        yield from _server(path, server, {"*", ".", "~"} if is_made_of_gateway else {"*", "."})
         name = server.port.name if server.port else ""
         if name and name in names:
             yield Finding(f"{path}.port.name", f'the port name "{name}" is given twice', "names must be unique")

@@ -66,9 +66,9 @@ def is_authority(name: str) -> bool:
     return name.lower() in _AUTHORITY
 
 
-def sets_authority(changes: Headers | None) -> int:
-    """How many times the changes set or add the request's authority."""
+def authorities(changes: Headers | None) -> list[str]:
+    """What the changes set or add as the request's authority."""
     operations = changes.request if changes else None
     if operations is None:
-        return 0
-    return sum(is_authority(name) for name, _ in (*operations.set, *operations.add))
+        return []
+    return [value for name, value in (*operations.set, *operations.add) if is_authority(name)]

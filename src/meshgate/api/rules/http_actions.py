@@ -5,6 +5,7 @@ istio:pkg/config/validation/validation.go, virtualservice.go
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
@@ -40,6 +41,7 @@ _RETRY_CONDITIONS = """
     retriable-headers envoy-ratelimited http3-post-connect-failure cancelled deadline-exceeded internal
     resource-exhausted unavailable
 """
+_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,9}")
 GRPC_STATUSES: Final = frozenset(_GRPC_STATUSES.split())
 METHODS: Final = frozenset(_METHODS.split())
 RETRY_CONDITIONS: Final = frozenset(_RETRY_CONDITIONS.split())
@@ -91,8 +93,10 @@ def redirect(path: str, action: HTTPRedirect) -> Findings:
         yield Finding(f"{path}.scheme", f'"{action.scheme}" is neither "http" nor "https"')
     if action.redirect_code and not 300 <= action.redirect_code <= 399:
         yield Finding(f"{path}.redirectCode", f"{action.redirect_code} is no redirect", "redirects are 300 to 399")
-    if action.port is not None:
+    if action.port:  # 0 is as if it were not given
         yield from port(f"{path}.port", action.port)
+    if action.uri and action.prefix_rewrite:
+        yield Finding(path, "a redirect cannot have both uri and prefixRewrite", "uri replaces the whole path")
 
 
 def direct_response(path: str, action: HTTPDirectResponse) -> Findings:
@@ -123,7 +127,7 @@ def retries(path: str, policy: HTTPRetry) -> Findings:
 def _is_retry_condition(text: str) -> bool:
     if text in RETRY_CONDITIONS:
         return True
-    return text.isascii() and text.isdecimal() and int(text) in set(HTTPStatus)
+    return _WHOLE.fullmatch(text) is not None and int(text) in set(HTTPStatus)
 
 
 def rewrite(path: str, action: HTTPRewrite) -> Findings:

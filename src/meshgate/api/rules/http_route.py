@@ -5,33 +5,47 @@ istio:pkg/config/validation/virtualservice.go#validateHTTPRoute
 
 from __future__ import annotations
 
-from meshgate.api.rules.destinations import destination, weights
+import msgspec
+
+from meshgate.api.rules.destinations import destination, routed_destination, weights
 from meshgate.api.rules.finding import Finding, Findings, at_key, doubt
-from meshgate.api.rules.headers import CLAIM_PREFIX, header_name, headers, is_claim, sets_authority
+from meshgate.api.rules.headers import CLAIM_PREFIX, authorities, header_name, headers, is_claim
 from meshgate.api.rules.host_names import gateway_names, is_label
 from meshgate.api.rules.http_actions import cors, direct_response, fault, redirect, retries, rewrite
 from meshgate.api.rules.string_matches import regex_match, string_match
 from meshgate.api.rules.values import duration, labels, port
-from meshgate.api.string_match import Regex, ValueMatch
+from meshgate.api.string_match import Prefix, Present, Regex, ValueMatch
 from meshgate.api.value import Pairs
 from meshgate.api.virtual_service import HTTPMatchRequest, HTTPRoute
 
 
-def http_route(path: str, rule: HTTPRoute, *, is_delegate: bool, is_for_mesh: bool) -> Findings:
-    """One rule. `is_delegate`: of a VirtualService without hosts; `is_for_mesh`: of one that sidecars read."""
-    if rule.delegate and not is_delegate:
+class Setting(msgspec.Struct, frozen=True):
+    """What the rules of one rule need to know of the VirtualService around it."""
+
+    is_delegate: bool
+    """It has no hosts."""
+    is_for_mesh: bool
+    """Sidecars read it."""
+    is_made_of_route: bool
+    """Istio itself made it from a route of the Gateway API: its destinations need not be hosts."""
+
+
+def http_route(path: str, rule: HTTPRoute, setting: Setting) -> Findings:
+    """One rule."""
+    if rule.delegate and not setting.is_delegate:
         yield from _delegating(path, rule)
     else:
-        yield from _action_conflicts(path, rule, is_delegate=is_delegate)
+        yield from _action_conflicts(path, rule, is_delegate=setting.is_delegate)
     for index, match in enumerate(rule.match):
-        yield from http_match(f"{path}.match[{index}]", match, is_for_mesh=is_for_mesh)
+        yield from http_match(f"{path}.match[{index}]", match, is_for_mesh=setting.is_for_mesh)
+    yield from _prefix_to_rewrite(path, rule)
     yield from headers(f"{path}.headers", rule.headers)
     yield from _authority(path, rule)
     yield from _actions(path, rule)
     yield from _mirrors(path, rule)
     for index, target in enumerate(rule.route):
         at = f"{path}.route[{index}]"
-        yield from destination(f"{at}.destination", target.destination)
+        yield from routed_destination(f"{at}.destination", target.destination, is_free=setting.is_made_of_route)
         yield from headers(f"{at}.headers", target.headers)
     yield from weights(f"{path}.route", [target.weight for target in rule.route])
     yield from duration(f"{path}.timeout", rule.timeout)
@@ -46,6 +60,8 @@ def _delegating(path: str, rule: HTTPRoute) -> Findings:
 def _action_conflicts(path: str, rule: HTTPRoute, *, is_delegate: bool) -> Findings:
     if is_delegate and rule.delegate:
         yield Finding(f"{path}.delegate", "a delegate cannot delegate further")
+    if rule.mirror and rule.mirrors:
+        yield Finding(f"{path}.mirrors", "a rule cannot have both mirror and mirrors", "put all into mirrors")
     action = "redirect" if rule.redirect else "directResponse" if rule.direct_response else "route"
     if action == "route":
         if not rule.route:
@@ -65,7 +81,8 @@ def _action_conflicts(path: str, rule: HTTPRoute, *, is_delegate: bool) -> Findi
 def http_match(path: str, match: HTTPMatchRequest, *, is_for_mesh: bool) -> Findings:
     """The conditions of a match."""
     yield from _header_matches(f"{path}.headers", match.headers, is_for_mesh=is_for_mesh)
-    without = tuple(pair for pair in match.without_headers if pair[1] != Regex(value="*"))
+    # the regular expression "*" is none: here it stands for any value
+    without = tuple((name, Present() if value == Regex(value="*") else value) for name, value in match.without_headers)
     yield from _header_matches(f"{path}.withoutHeaders", without, is_for_mesh=is_for_mesh)
     yield from regex_match(f"{path}.uri", match.uri)
     yield from string_match(f"{path}.scheme", match.scheme)
@@ -94,10 +111,20 @@ def _header_matches(path: str, matches: Pairs[ValueMatch], *, is_for_mesh: bool)
         yield doubt(path, f'claims are written "{CLAIM_PREFIX}.name" or "{CLAIM_PREFIX}[name]"')
 
 
+def _prefix_to_rewrite(path: str, rule: HTTPRoute) -> Findings:
+    """What a redirect replaces is the prefix that was matched, so there must be one."""
+    if rule.redirect is None or not rule.redirect.prefix_rewrite:
+        return
+    for index, match in enumerate(rule.match):
+        if match.uri is not None and not isinstance(match.uri, Prefix):
+            text = "redirect.prefixRewrite replaces a prefix, but this match is none"
+            yield Finding(f"{path}.match[{index}].uri", text, "match the uri by prefix, or redirect by uri")
+
+
 def _authority(path: str, rule: HTTPRoute) -> Findings:
-    """The authority can be set in one place only."""
-    times = sets_authority(rule.headers) + bool(rule.rewrite and rule.rewrite.authority)
-    if times > 1:
+    """The authority can be set in one place only. As in istiod, setting it to nothing does not count before another."""
+    settings = [rule.rewrite.authority if rule.rewrite else "", *authorities(rule.headers)]
+    if any(settings[:-1]):
         yield Finding(path, "the authority is set more than once", "use rewrite.authority alone")
 
 
@@ -119,8 +146,6 @@ def _actions(path: str, rule: HTTPRoute) -> Findings:
 def _mirrors(path: str, rule: HTTPRoute) -> Findings:
     if rule.mirror:
         yield from destination(f"{path}.mirror", rule.mirror)
-    if rule.mirror and rule.mirrors:
-        yield Finding(f"{path}.mirrors", "a rule cannot have both mirror and mirrors", "put all into mirrors")
     yield from _share(f"{path}.mirrorPercentage", rule.mirror_percentage)
     for index, policy in enumerate(rule.mirrors):
         at = f"{path}.mirrors[{index}]"

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from meshgate.api import codes
 from meshgate.api.destination_rule import ConsistentHashLB, HTTPCookie, LoadBalancerSettings, WarmupConfiguration
 from meshgate.api.locality import LocalityFailover, LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.localities import distribution
-from meshgate.api.rules.values import duration
+from meshgate.api.rules.values import MILLISECOND, duration
 
 LARGEST_TABLE: Final = 5_000_011
 """Of Maglev, in Envoy."""
@@ -35,7 +36,9 @@ def load_balancer(path: str, settings: LoadBalancerSettings, *, detects_outliers
         yield from _zone_aware(at, settings.zone_aware_lb_setting, detects_outliers=detects_outliers)
     if settings.warmup:
         yield from _warmup(f"{path}.warmup", settings.warmup)
-    yield from duration(f"{path}.warmupDurationSecs", settings.warmup_duration_secs)
+    if settings.warmup_duration_secs is not None and settings.warmup_duration_secs < MILLISECOND:
+        at = f"{path}.warmupDurationSecs"
+        yield Finding(at, "a duration must be at least 1ms", "write warmup.duration", code=codes.SCHEMA)
 
 
 def _consistent_hash(path: str, settings: ConsistentHashLB) -> Findings:
@@ -77,15 +80,20 @@ def _warmup(path: str, warmup: WarmupConfiguration) -> Findings:
     yield from duration(f"{path}.duration", warmup.duration)
     if warmup.minimum_percent is not None and not 0 <= warmup.minimum_percent <= 100:
         text = f"{warmup.minimum_percent:g} is no percentage"
-        yield Finding(f"{path}.minimumPercent", text, "percentages are 0 to 100")
-    if warmup.aggression is not None and warmup.aggression < 1:
-        yield Finding(f"{path}.aggression", "aggression must be at least 1")
+        code = codes.SCHEMA if warmup.minimum_percent < 0 else codes.INVALID
+        yield Finding(f"{path}.minimumPercent", text, "percentages are 0 to 100", code=code)
+    if warmup.aggression is not None and warmup.aggression <= 0:
+        yield Finding(f"{path}.aggression", "aggression must be greater than 0", "1 is linear")
 
 
 def locality(path: str, setting: LocalityLoadBalancerSetting, *, detects_outliers: bool) -> Findings:
     """Locality load balancing: one of distribute, failover, failoverPriority decides."""
-    if setting.distribute and (setting.failover or setting.failover_priority):
-        yield Finding(path, "distribute excludes failover and failoverPriority")
+    if setting.distribute and setting.failover:
+        yield Finding(path, "distribute and failover exclude each other")
+    for index, label in enumerate(setting.failover_priority if setting.failover else ()):
+        if label in _HANDLED_LABELS:
+            text = f'failover handles "{label}" already, so it cannot be in failoverPriority'
+            yield Finding(f"{path}.failoverPriority[{index}]", text, "leave it out, or failover")
     yield from distribution(f"{path}.distribute", setting.distribute)
     yield from _failover(f"{path}.failover", setting.failover)
     if (setting.failover or setting.failover_priority) and not detects_outliers:

@@ -46,7 +46,7 @@ def _localities(path: str, localities: Iterable[str]) -> Findings:
 def _fault(locality: str) -> str:
     if locality.count("*") > 1 or ("*" in locality and not locality.endswith("*")):
         return f'"{locality}" has a wildcard that is not at the end'
-    if not all(locality.split("/")) and locality != "*":
+    if not all(_parts(locality)) and locality != "*":
         return f'"{locality}" has an empty region, zone or subzone'
     return ""
 
@@ -58,7 +58,12 @@ def _overlap(before: str, locality: str) -> bool:
     return locality in _prefixes(before)
 
 
+def _parts(locality: str) -> list[str]:
+    """Region, zone and subzone; a slash in a subzone is part of its name."""
+    return locality.split("/", 2)
+
+
 def _prefixes(locality: str) -> Iterator[str]:
-    parts = locality.split("/")
+    parts = _parts(locality)
     for length in range(1, len(parts) + 1):
         yield "/".join(parts[:length])

@@ -140,7 +140,7 @@ def _endpoints(spec: ServiceEntry, fault_of: Callable[[str], str]) -> Findings:
         if endpoint.address.startswith(UNIX) and spec.resolution is Resolution.STATIC:
             yield from _unix_endpoint(at, endpoint, spec)
             continue
-        if not endpoint.address and not endpoint.network:
+        if not endpoint.address and (not endpoint.network or spec.resolution is not Resolution.STATIC):
             yield Finding(f"{at}.address", "an endpoint needs an address")
         fault = fault_of(endpoint.address) if endpoint.address else ""
         if fault:

@@ -19,6 +19,7 @@ _TAG_KEY: Final = re.compile(
     r"[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?",
     re.ASCII,
 )
+_PREFIX_LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 _TAG_VALUE: Final = re.compile(r"([a-zA-Z0-9]([-a-zA-Z0-9_.]*[a-zA-Z0-9])?)?", re.ASCII)
 
 
@@ -82,7 +83,7 @@ def subnet(path: str, text: str) -> Findings:
         return
     address, slash, length = text.partition("/")
     try:
-        if not slash or not length.isdecimal() or not is_address(address):
+        if not slash or not _PREFIX_LENGTH.fullmatch(length) or not is_address(address):
             raise ValueError
         ipaddress.ip_network(text, strict=False)
     except ValueError:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from meshgate.api.meta import Meta
-from meshgate.api.rules.destinations import destination, weights
+from meshgate.api.rules.annotations import GATEWAY, ROUTE_SEMANTICS
+from meshgate.api.rules.destinations import routed_destination, weights
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.host_names import (
     gateway_names,
@@ -18,12 +19,11 @@ from meshgate.api.rules.host_names import (
     sni_host_fault,
     wildcard_host_fault,
 )
-from meshgate.api.rules.http_route import http_route
+from meshgate.api.rules.http_route import Setting, http_route
 from meshgate.api.rules.unused_rules import unused_rules
 from meshgate.api.rules.values import export_to, labels, port, subnet
 from meshgate.api.virtual_service import (
     L4MatchAttributes,
-    RouteDestination,
     TCPRoute,
     TLSMatchAttributes,
     TLSRoute,
@@ -36,7 +36,8 @@ MESH: Final = "mesh"
 
 def virtual_service_findings(meta: Meta, spec: VirtualService) -> Findings:
     """What istiod would refuse, and warn about."""
-    yield from gateway_names("spec.gateways", spec.gateways)
+    is_made_of_route = meta.annotation(ROUTE_SEMANTICS) == GATEWAY
+    yield from gateway_names("spec.gateways", spec.gateways, any_name=is_made_of_route)
     is_for_mesh = not spec.gateways or MESH in spec.gateways
     if spec.hosts:
         yield from _hosts(spec, is_for_mesh=is_for_mesh)
@@ -44,12 +45,16 @@ def virtual_service_findings(meta: Meta, spec: VirtualService) -> Findings:
         yield from _delegate(spec)
     if not (spec.http or spec.tcp or spec.tls):
         yield Finding("spec", "a virtual service needs http, tcp or tls routes")
+    setting = Setting(not spec.hosts, is_for_mesh, is_made_of_route)
     for index, rule in enumerate(spec.http):
-        yield from http_route(f"spec.http[{index}]", rule, is_delegate=not spec.hosts, is_for_mesh=is_for_mesh)
+        yield from http_route(f"spec.http[{index}]", rule, setting)
     for index, tls_rule in enumerate(spec.tls):
-        yield from _tls_route(f"spec.tls[{index}]", tls_rule, spec)
+        yield from _tls_matches(f"spec.tls[{index}]", tls_rule, spec)
+        yield from _destinations(f"spec.tls[{index}]", tls_rule, is_free=is_made_of_route)
     for index, tcp_rule in enumerate(spec.tcp):
-        yield from _tcp_route(f"spec.tcp[{index}]", tcp_rule)
+        for number, match in enumerate(tcp_rule.match):
+            yield from _l4_match(f"spec.tcp[{index}].match[{number}]", match)
+        yield from _destinations(f"spec.tcp[{index}]", tcp_rule, is_free=is_made_of_route)
     yield from export_to("spec.exportTo", spec.export_to, meta.namespace)
     yield from unused_rules(spec)
 
@@ -63,7 +68,8 @@ def _delegate(spec: VirtualService) -> Findings:
 
 def _hosts(spec: VirtualService, *, is_for_mesh: bool) -> Findings:
     faults = []
-    fault_of = sni_host_fault if _is_for_gateway(spec.gateways) else wildcard_host_fault
+    has_names = any(match.sni_hosts for rule in spec.tls for match in rule.match)
+    fault_of = sni_host_fault if has_names and not is_for_mesh else wildcard_host_fault
     for index, host in enumerate(spec.hosts):
         at = f"spec.hosts[{index}]"
         fault = fault_of(host)
@@ -75,10 +81,6 @@ def _hosts(spec: VirtualService, *, is_for_mesh: bool) -> Findings:
     yield from faults or _overlaps(spec.hosts)
 
 
-def _is_for_gateway(gateways: tuple[str, ...]) -> bool:
-    return any(name != MESH for name in gateways)
-
-
 def _overlaps(hosts: tuple[str, ...]) -> Findings:
     for index, host in enumerate(hosts):
         for other in hosts[:index]:
@@ -86,15 +88,7 @@ def _overlaps(hosts: tuple[str, ...]) -> Findings:
                 yield Finding(f"spec.hosts[{index}]", f'"{host}" and "{other}" overlap', "leave one of them out")
 
 
-def _tcp_route(path: str, rule: TCPRoute) -> Findings:
-    for index, match in enumerate(rule.match):
-        yield from _l4_match(f"{path}.match[{index}]", match)
-    if not rule.route:
-        yield Finding(f"{path}.route", "a TCP rule needs a route")
-    yield from _destinations(f"{path}.route", rule.route)
-
-
-def _tls_route(path: str, rule: TLSRoute, spec: VirtualService) -> Findings:
+def _tls_matches(path: str, rule: TLSRoute, spec: VirtualService) -> Findings:
     if not rule.match:
         yield Finding(f"{path}.match", "a TLS rule needs a match")
     for index, match in enumerate(rule.match):
@@ -104,14 +98,10 @@ def _tls_route(path: str, rule: TLSRoute, spec: VirtualService) -> Findings:
         for number, host in enumerate(match.sni_hosts):
             yield from _sni_host(f"{at}.sniHosts[{number}]", host, spec)
         yield from _l4_match(at, match)
-    if not rule.route:
-        yield Finding(f"{path}.route", "a TLS rule needs a route")
-    yield from _destinations(f"{path}.route", rule.route)
 
 
 def _sni_host(path: str, host: str, spec: VirtualService) -> Findings:
-    is_for_gateway = not spec.gateways or _is_for_gateway(spec.gateways)
-    fault = sni_host_fault(host) if is_for_gateway else wildcard_host_fault(host)
+    fault = wildcard_host_fault(host) if MESH in spec.gateways else sni_host_fault(host)
     if fault and not is_address(host):
         yield Finding(path, fault)
         return
@@ -130,7 +120,9 @@ def _l4_match(path: str, match: L4MatchAttributes | TLSMatchAttributes) -> Findi
     yield from gateway_names(f"{path}.gateways", match.gateways, doubts=isinstance(match, TLSMatchAttributes))
 
 
-def _destinations(path: str, route: tuple[RouteDestination, ...]) -> Findings:
-    for index, target in enumerate(route):
-        yield from destination(f"{path}[{index}].destination", target.destination)
-    yield from weights(path, [target.weight for target in route])
+def _destinations(path: str, rule: TCPRoute | TLSRoute, *, is_free: bool) -> Findings:
+    if not rule.route:
+        yield Finding(f"{path}.route", f"a {'TCP' if isinstance(rule, TCPRoute) else 'TLS'} rule needs a route")
+    for index, target in enumerate(rule.route):
+        yield from routed_destination(f"{path}.route[{index}].destination", target.destination, is_free=is_free)
+    yield from weights(f"{path}.route", [target.weight for target in rule.route])
