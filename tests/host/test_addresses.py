@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.errors import EnvironmentFault
-from meshgate.host.network import AddressPool
+from meshgate.host.addresses import AddressPool, parse_address
 
 SMALL = IPv4Network("10.1.0.0/29")  # .1 to .6 can be given
+LARGE = IPv4Network("10.9.0.0/24")
 
 
 def test_an_owner_keeps_its_address() -> None:
@@ -82,3 +83,41 @@ def test_no_address_ever_has_two_owners(steps: list[tuple[str, int]]) -> None:
         assert len(known) == len(set(known))
         assert all(pool.is_assignable(address) for address in known)
         assert all(pool.owner_of(address) == f"owner-{n}" for n, address in enumerate(held) if address)
+
+
+def test_the_same_name_gets_the_same_address() -> None:
+    assert AddressPool(LARGE).assign_by_name("a") == AddressPool(LARGE).assign_by_name("a")
+
+
+def test_a_name_goes_on_to_the_next_free_address() -> None:
+    first = AddressPool(LARGE).assign_by_name("a")
+    pool = AddressPool(LARGE)
+    pool.claim("other", first)
+
+    assert pool.assign_by_name("a") == first + 1
+    assert pool.assign_by_name("other") == first
+
+
+def test_what_was_claimed_stays_by_name_too() -> None:
+    pool = AddressPool(LARGE)
+
+    assert pool.claim("a", LARGE[5])
+    assert pool.assign_by_name("a") == LARGE[5]
+
+
+@given(st.sets(st.text(max_size=8), max_size=60))
+def test_named_addresses_are_distinct_until_the_range_is_used_up(names: set[str]) -> None:
+    network = IPv4Network("10.9.0.0/27")
+    pool = AddressPool(network)
+    room = 23  # less the network's own, the broadcast address and the first few, which are for users
+    found = [pool.assign_by_name(name) for name in sorted(names)[:room]]
+    assert len(set(found)) == len(found)
+    assert all(network[8] <= address <= network[30] for address in found)
+    if len(names) > room:
+        with pytest.raises(EnvironmentFault):
+            pool.assign_by_name(sorted(names)[room])
+
+
+def test_what_is_no_address_is_none() -> None:
+    assert parse_address("10.0.0.1") == IPv4Address("10.0.0.1")
+    assert parse_address("None") is None

@@ -14,8 +14,8 @@ from typing import Any
 from meshgate.api import Document, IstioOperator, Pod, Problem, Ref, decode, has_errors
 from meshgate.app.options import LB_CIDR, POD_CIDR, SERVICE_CIDR
 from meshgate.errors import Refused
+from meshgate.host.addresses import AddressPool, parse_address
 from meshgate.host.controllers import Settings, reconcile
-from meshgate.host.controllers.address_pool import AddressPool
 from meshgate.host.controllers.memory import NOW, MemoryStore
 from meshgate.host.pods.injection import injected, wants_sidecar
 from meshgate.store.core import Apply, Create, Modify, Raw, StatusFault, Write, meta
@@ -60,17 +60,24 @@ def _namespaces(documents: Iterable[Document]) -> Iterator[Write]:
 
 def _start(store: MemoryStore) -> Iterator[Write]:
     pods = store.list("Pod")
-    pool = AddressPool(IPv4Network(POD_CIDR), (address for pod in pods if (address := _address(pod))))
+    pool = AddressPool(IPv4Network(POD_CIDR))
+    for pod in pods:
+        if address := parse_address(_address(pod)):
+            pool.claim(_name(pod), address)
     for pod in pods:
         if not _address(pod):
             where = Ref("Pod", meta(pod)["namespace"], meta(pod)["name"])
             if _wants_sidecar(store, pod):
                 yield Modify(ref=where, change=injected)
-            chosen = pool.take(f"{where.namespace}/{where.name}")
-            yield Modify(ref=where, change=_with_status(chosen), status=True)
+            chosen = pool.assign_by_name(_name(pod))
+            yield Modify(ref=where, change=_with_status(str(chosen)), status=True)
 
 
-def _with_status(address: str | None) -> Any:
+def _name(pod: Raw) -> str:
+    return f"{meta(pod)['namespace']}/{meta(pod)['name']}"
+
+
+def _with_status(address: str) -> Any:
     status = {
         "phase": "Running",
         "podIP": address,

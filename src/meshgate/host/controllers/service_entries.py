@@ -10,23 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshgate.host.controllers.address_pool import AddressPool
+from meshgate.errors import EnvironmentFault
+from meshgate.host.addresses import AddressPool, parse_address
+from meshgate.host.controllers.events import event_once
 from meshgate.host.controllers.view import Controller, Settings, View, is_going, ref, set_status
 from meshgate.store.core import Raw, Write, meta
 
+REASON = "AddressesUsedUp"
 ENABLED_LABEL = "networking.istio.io/enable-autoallocate-ip"
 
 
-def desired(view: View, settings: Settings, _now: str) -> Iterable[Write]:
+def desired(view: View, settings: Settings, now: str) -> Iterable[Write]:
     entries = [each for each in view.list("ServiceEntry") if not is_going(each)]
     entries.sort(key=lambda raw: (meta(raw).get("creationTimestamp", ""), ref(raw)))
-    assigned = {id(raw): _kept(raw) for raw in entries}
-    pool = AddressPool(settings.auto_cidr, (address for kept in assigned.values() for address in kept.values()))
+    pool = AddressPool(settings.auto_cidr)
     for raw in entries:
-        kept = assigned[id(raw)]
-        hosts = _hosts(raw)
-        taken = {host: kept.get(host) or pool.take(f"{_name(raw)}/{host}") for host in hosts}
-        addresses = [{"value": address, "host": host} for host, address in taken.items() if address]
+        for host, text in _kept(raw).items():
+            if address := parse_address(text):
+                pool.claim(_owner(raw, host), address)
+    for raw in entries:
+        addresses: list[Mapping[str, str]] = []
+        try:
+            addresses.extend(
+                {"value": str(pool.assign_by_name(_owner(raw, host))), "host": host} for host in _hosts(raw)
+            )
+        except EnvironmentFault as fault:
+            yield from event_once(view, raw, REASON, str(fault), now)
         status = {key: value for key, value in _status(raw).items() if key != "addresses"}
         yield from set_status(raw, status | ({"addresses": addresses} if addresses else {}))
 
@@ -52,8 +61,8 @@ def _status(raw: Raw) -> Mapping[str, Any]:
     return raw.get("status") or {}
 
 
-def _name(raw: Raw) -> str:
-    return f"{meta(raw)['namespace']}/{meta(raw)['name']}"
+def _owner(raw: Raw, host: str) -> str:
+    return f"{meta(raw)['namespace']}/{meta(raw)['name']}/{host}"
 
 
 SERVICE_ENTRIES = Controller(name="service entries", reads=frozenset({"ServiceEntry"}), desired=desired)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from meshgate.host.controllers.address_pool import AddressPool
+from meshgate.errors import EnvironmentFault
+from meshgate.host.addresses import AddressPool, parse_address
 from meshgate.host.controllers.events import event_once
 from meshgate.host.controllers.view import Controller, Settings, View, is_going, ref, set_status
 from meshgate.store.core import Modify, Raw, Write, meta
 
-HEADLESS = "None"
 REASON = "AddressesUsedUp"
 
 
@@ -36,15 +36,17 @@ class _UsedUp(NamedTuple):
 
 
 def _virtual_addresses(services: Sequence[Raw], settings: Settings) -> Iterator[Write | _UsedUp]:
-    given = [_spec(raw).get("clusterIP", "") for raw in services]
-    pool = AddressPool(settings.service_cidr, (address for address in given if address not in ("", HEADLESS)))
-    for raw, address in zip(services, given, strict=True):
-        if not address and _type(raw) != "ExternalName":
-            taken = pool.take(_name(raw))
-            if taken is None:
-                yield _UsedUp(raw, f"no address is left in {settings.service_cidr}; see --service-cidr")
-            else:
-                yield Modify(ref=ref(raw), change=_with_address(taken))
+    pool = AddressPool(settings.service_cidr)
+    for raw in services:
+        if address := parse_address(_cluster_ip(raw)):
+            pool.claim(_name(raw), address)
+    for raw in services:
+        if _cluster_ip(raw) or _type(raw) == "ExternalName":
+            continue
+        try:
+            yield Modify(ref=ref(raw), change=_with_address(str(pool.assign_by_name(_name(raw)))))
+        except EnvironmentFault as fault:
+            yield _UsedUp(raw, f"{fault}; see --service-cidr")
 
 
 def _with_address(address: str) -> Any:
@@ -56,22 +58,35 @@ def _with_address(address: str) -> Any:
 
 def _load_balancers(services: Sequence[Raw], settings: Settings) -> Iterator[Write | _UsedUp]:
     balanced = [raw for raw in services if _type(raw) == "LoadBalancer"]
-    kept = {_name(raw): _ingress(raw) for raw in balanced if _ingress(raw) and _may_keep(raw)}
-    pool = AddressPool(settings.lb_cidr, kept.values())
-    # those who ask for a certain address go first
-    for raw in sorted(balanced, key=lambda raw: not _spec(raw).get("loadBalancerIP")):
-        address: str | None = kept.get(_name(raw)) or pool.take(_name(raw), _spec(raw).get("loadBalancerIP", ""))
-        if address is None:
-            yield _UsedUp(raw, f"no address is left in {settings.lb_cidr}; see --lb-cidr")
-        yield from set_status(raw, {"loadBalancer": {"ingress": [{"ip": address}]} if address else {}})
+    pool = AddressPool(settings.lb_cidr)
+    # those who keep what they have go first, then those who ask for a certain address
+    for text in (_kept, _wish):
+        for raw in balanced:
+            if (address := parse_address(text(raw))) and pool.address_of(_name(raw)) is None:
+                pool.claim(_name(raw), address)
+    for raw in balanced:
+        ingress = []
+        try:
+            ingress = [{"ip": str(pool.assign_by_name(_name(raw)))}]
+        except EnvironmentFault as fault:
+            yield _UsedUp(raw, f"{fault}; see --lb-cidr")
+        yield from set_status(raw, {"loadBalancer": {"ingress": ingress} if ingress else {}})
     for raw in services:
         if _type(raw) != "LoadBalancer" and _ingress(raw):
             yield from set_status(raw, {"loadBalancer": {}})
 
 
-def _may_keep(raw: Raw) -> bool:
-    wish = _spec(raw).get("loadBalancerIP", "")
-    return not wish or wish == _ingress(raw)
+def _kept(raw: Raw) -> str:
+    """The address that it has, unless it asks for another one."""
+    return _ingress(raw) if _wish(raw) in ("", _ingress(raw)) else ""
+
+
+def _wish(raw: Raw) -> str:
+    return str(_spec(raw).get("loadBalancerIP", ""))
+
+
+def _cluster_ip(raw: Raw) -> str:
+    return str(_spec(raw).get("clusterIP", ""))
 
 
 def _ingress(raw: Raw) -> str:

@@ -6,7 +6,6 @@ keeps them. May import `host.dns`, `host.namespaces`, `api`, `errors` and Linux 
 
 from __future__ import annotations
 
-from meshgate.host.network.addresses import AddressPool
 from meshgate.host.network.capture import SIDECAR_GID, SIDECAR_MARK, CaptureSpec, parse_capture
 from meshgate.host.network.host_side import HostSide, Notice
 from meshgate.host.network.host_survey import mesh_id_of
@@ -19,7 +18,6 @@ from meshgate.host.network.services import Endpoint, ServicePort, ServiceRules, 
 __all__ = [
     "SIDECAR_GID",
     "SIDECAR_MARK",
-    "AddressPool",
     "CaptureSpec",
     "Endpoint",
     "FdKeeper",

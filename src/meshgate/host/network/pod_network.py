@@ -16,8 +16,8 @@ from ipaddress import IPv4Address
 from typing import Final, Protocol
 
 from meshgate.errors import EnvironmentFault
+from meshgate.host.addresses import AddressPool
 from meshgate.host.dns.sockets import DnsSockets
-from meshgate.host.network.addresses import AddressPool
 from meshgate.host.network.capture import CaptureSpec
 from meshgate.host.network.namespace import NetworkNamespace
 from meshgate.host.network.pod import PodIdentity, PodNamespace, PodNet
