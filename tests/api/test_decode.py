@@ -354,6 +354,17 @@ def test_objects_that_istio_made_need_not_obey_its_rules() -> None:
     assert isinstance(resource.spec, VirtualService)
 
 
+@pytest.mark.parametrize("place", ["headers", "withoutHeaders"])
+def test_claims_of_jwts_wait_for_their_authentication(place: str) -> None:
+    match = [{place: {"x-user": {"exact": "a"}, "@request.auth.claims.group": {"exact": "a"}}}]
+    raw = changed(changed(objects.VIRTUAL_SERVICE, "spec.gateways", ["web"]), "spec.http.0.match", match)
+    (problem,) = _problems(raw)
+    assert problem.path == f"spec.http[0].match[0].{place}[@request.auth.claims.group]"
+    assert problem.code == codes.NOT_IMPLEMENTED
+    assert "RequestAuthentication" in problem.text
+    assert decode_all(raw)[0] is not None
+
+
 def test_what_is_not_implemented_is_listed_for_the_conformance_runner() -> None:
     raw = changed(objects.VIRTUAL_SERVICE, "spec.tls", [{}])
     raw = changed(raw, "spec.tcp", [{"match": [{"sourceSubnet": "10.0.0.0/8"}]}])

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from meshgate.api import IMPLEMENTED, KINDS, KINDS_NOT_YET, MeshConfig, decode
+from meshgate.api.implemented import KEYS_NOT_YET
 from meshgate.api.known_fields import NOT_YET, WITHOUT_EFFECT
 from meshgate.api.value import Value
 from tests.api import objects
@@ -38,6 +39,9 @@ def _inner(hint: Any) -> Any:
 
 @pytest.mark.parametrize("path", IMPLEMENTED)
 def test_names_in_the_table_exist(path: str) -> None:
+    if any(name.startswith("!") for name in IMPLEMENTED[path]):
+        assert {name.removeprefix("!") for name in IMPLEMENTED[path]} <= set(KEYS_NOT_YET)
+        return
     found = _type_at(path)
     names = {field.encode_name for field in msgspec.structs.fields(found)} if issubclass(found, Value) else set(found)
     assert set(IMPLEMENTED[path]) <= names

@@ -69,7 +69,8 @@ def _not_implemented(kind: str, raw: Mapping[str, Any]) -> Iterator[str]:
     _, problems = _AS_USERS.decode(raw)
     for problem in problems:
         if problem.code == codes.NOT_IMPLEMENTED:
-            yield f"{kind}.{without_indices(problem.path).removeprefix('data.mesh.')}"
+            path, _, _ = without_indices(problem.path).removeprefix("data.mesh.").partition("[")
+            yield f"{kind}.{path}"
 
 
 def counts(outcomes: Iterable[Outcome]) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 A path that has an entry accepts only the names listed there (fields of an object, words of an enumeration); a path that
 has none accepts all that its type has. So `"VirtualService.spec.http.match": ("uri", ...)` limits a match to those
-fields and takes each of them whole. To implement a field, add its name here, in the same commit as its meaning.
-The conformance runner skips the cases that need more. The table only grows.
+fields and takes each of them whole. An entry for a map lists, each after a `!`, how keys begin that it does not take
+yet. To implement a field, add its name here, in the same commit as its meaning. The conformance runner skips the cases that need more. The table only grows.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ IMPLEMENTED: Final[Table] = {
         "sourceNamespace",
         "statPrefix",
     ),
+    "VirtualService.spec.http.match.headers": ("!@request.auth.claims",),
+    "VirtualService.spec.http.match.withoutHeaders": ("!@request.auth.claims",),
     "VirtualService.spec.tcp.match": ("port", "gateways", "sourceLabels", "sourceNamespace", "destinationSubnets"),
     "DestinationRule.spec": ("host", "subsets", "trafficPolicy", "workloadSelector", "exportTo"),
     "DestinationRule.spec.trafficPolicy": _POLICY,
@@ -80,6 +82,11 @@ IMPLEMENTED: Final[Table] = {
     "WorkloadEntry.spec": _ENDPOINT,
 }
 """What this version does. Kinds without an entry are implemented as far as their types go."""
+
+KEYS_NOT_YET: Final[Mapping[str, str]] = {
+    "@request.auth.claims": "claims of JWTs are not implemented yet: only a RequestAuthentication makes them known",
+}
+"""How keys of maps begin that the table has after a `!`, and what is said of them."""
 
 EVERYTHING: Final[Table] = {}
 """No limits: what Istio's API has. For checking rules and for tests."""

@@ -17,7 +17,7 @@ import msgspec
 
 from meshgate.api import codes
 from meshgate.api.fault import Fault, locate, nearest, wrong_type
-from meshgate.api.implemented import Table
+from meshgate.api.implemented import KEYS_NOT_YET, Table
 from meshgate.api.known_fields import NOT_YET, WITHOUT_EFFECT
 from meshgate.api.old_fields import OLD_FIELDS, OldField
 from meshgate.api.problem import Severity
@@ -80,7 +80,8 @@ def reader_of(hint: object, place: Place) -> Reader:
     if origin is tuple:
         item = get_args(hint)[0]
         if get_origin(item) is tuple:
-            return map_reader(reader_of(get_args(item)[1], place))
+            not_yet = tuple(name.removeprefix("!") for name in place.limits or () if name.startswith("!"))
+            return map_reader(reader_of(get_args(item)[1], place), not_yet)
         return list_reader(reader_of(item, place), null=_null_of(item) if place.protobuf else None)
     assert isinstance(hint, type), f"no reader for {hint!r}"
     if issubclass(hint, Value):
@@ -163,8 +164,8 @@ def list_reader(read_item: Reader, *, null: object) -> Reader:
     return read
 
 
-def map_reader(read_item: Reader) -> Reader:
-    """Reads maps into sorted pairs. A null value is as if the key were not there."""
+def map_reader(read_item: Reader, not_yet: tuple[str, ...]) -> Reader:
+    """Reads maps into sorted pairs. A null value is as if the key were not there. `not_yet`: how refused keys begin."""
 
     def read(raw: object, faults: list[Fault]) -> object:
         if type(raw) is not dict:
@@ -178,12 +179,19 @@ def map_reader(read_item: Reader) -> Reader:
             item = read_item(raw_item, faults)
             if len(faults) != before:
                 locate(faults, before, key)
+            if not_yet and key.startswith(not_yet):
+                faults.append(_key_not_yet(key))
             if item is not INVALID:
                 pairs.append((key, item))
         pairs.sort(key=_key)
         return tuple(pairs)
 
     return read
+
+
+def _key_not_yet(key: str) -> Fault:
+    why = next((why for known, why in KEYS_NOT_YET.items() if key.startswith(known)), "not implemented yet")
+    return Fault(codes.NOT_IMPLEMENTED, why, parts=[key])
 
 
 def _key(pair: tuple[str, object]) -> str:
