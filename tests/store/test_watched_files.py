@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import pytest
 
 from meshgate.api import Problem, Ref
 from meshgate.store.admission import Admission
-from meshgate.store.core import Change, meta
+from meshgate.store.core import Apply, Change, Write, meta
 from meshgate.store.files import WatchedFiles
-from meshgate.store.sqlite import Store
+from meshgate.store.sqlite import Prepared, Store
 
 DEADLINE_S = 10.0
 
@@ -79,6 +79,30 @@ def test_loading_again_changes_nothing(watched: Watched, folder: Path) -> None:
     revision = watched.store.revision.value
     watched.load()
     assert watched.store.revision.value == revision
+
+
+def test_a_change_looks_only_at_what_changed(watched: Watched, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    prepare = watched.store.prepare
+
+    def counted(writes: Iterable[Write]) -> Prepared:
+        listed = tuple(writes)
+        asked.append([meta(write.raw)["name"] for write in listed if isinstance(write, Apply)])
+        return prepare(listed)
+
+    monkeypatch.setattr(watched.store, "prepare", counted)
+    (folder / "a.yaml").write_text(config_map("a") + "---\n" + config_map("b"))
+    (folder / "c.yaml").write_text(config_map("c"))
+    watched.load()
+    (folder / "a.yaml").write_text(config_map("a") + "---\n" + config_map("b", "2"))
+    watched.load()
+    somebody_else = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"v": "3"}}
+    watched.store.transact([Apply(raw=somebody_else)])
+    asked.pop()
+    (folder / "a.yaml").write_text(config_map("a", "4") + "---\n" + config_map("b", "2"))
+    watched.load()
+    assert asked == [["a", "b", "c"], ["b"], ["a", "c"]]
+    assert watched.values == {"default/a": "4", "default/b": "2", "default/c": "1"}
 
 
 def test_what_leaves_the_files_is_deleted_and_nothing_else(watched: Watched, folder: Path) -> None:

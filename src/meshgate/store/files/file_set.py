@@ -85,14 +85,19 @@ def without_files(found: FileSet, refused: Mapping[str, tuple[Problem, ...]]) ->
     return msgspec.structs.replace(found, wanted=wanted, broken={**found.broken, **refused})
 
 
-def writes_of(found: FileSet, owners: Mapping[Ref, str], namespaces: Collection[str]) -> tuple[Write, ...]:
-    """What makes the store say what the files say. Deletes come first, then namespaces, then the rest."""
+def writes_of(
+    found: FileSet, owners: Mapping[Ref, str], namespaces: Collection[str], said: Collection[Ref] = ()
+) -> tuple[Write, ...]:
+    """What makes the store say what the files say. Deletes come first, then namespaces, then the rest.
+
+    `said`: objects that are known to say it already.
+    """
     kept = {ref for ref, file in owners.items() if file in found.broken}
     needed = {ref.namespace for ref in (*found.wanted, *kept)}
     gone = sorted(ref for ref in owners if ref not in found.wanted and ref not in kept)
     given = {ref.name for ref in found.wanted if ref.kind == "Namespace"}
     missing = sorted({ref.namespace for ref in found.wanted if ref.namespace} - set(namespaces) - given)
-    order = sorted(found.wanted, key=lambda ref: (ref.kind != "Namespace", ref))
+    order = sorted((ref for ref in found.wanted if ref not in said), key=lambda ref: (ref.kind != "Namespace", ref))
     return (
         *(Delete(ref=ref, missing_ok=True) for ref in gone if ref.kind != "Namespace" or ref.name not in needed),
         *(Create(raw={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}) for name in missing),

@@ -16,12 +16,22 @@ from pathlib import Path
 from watchfiles import Change, awatch
 
 from meshgate.aio import Latest
-from meshgate.api import Problem, codes
+from meshgate.api import Problem, Ref, codes
 from meshgate.store.admission import Admission
-from meshgate.store.core import Inadmissible, StatusFault, Write, meta
+from meshgate.store.core import Inadmissible, Raw, StatusFault, Write, meta
 from meshgate.store.sqlite import Store
 
-from .file_set import FileSet, ParsedFile, blamed, file_set, parse_file, unreadable_file, without_files, writes_of
+from .file_set import (
+    FileSet,
+    ParsedFile,
+    Wanted,
+    blamed,
+    file_set,
+    parse_file,
+    unreadable_file,
+    without_files,
+    writes_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +53,8 @@ class WatchedFiles:
         self._admission = admission
         self._paths = tuple(paths)
         self._parsed: dict[str, tuple[str, ParsedFile]] = {}
+        self._said: dict[Ref, tuple[Wanted, Raw]] = {}
+        """What was wanted of each object, and the object that said it."""
         self.problems: Latest[tuple[Problem, ...]] = Latest(())
         """What is wrong with the files now; empty when the store says what they say."""
 
@@ -105,7 +117,7 @@ class WatchedFiles:
         while True:
             owners = self._store.owners()
             namespaces = [meta(raw)["name"] for raw in self._store.list("Namespace")]
-            writes = writes_of(found, owners, namespaces)
+            writes = writes_of(found, owners, namespaces, self._saying(found))
             try:
                 written = await self._admission.write(writes)
             except Inadmissible as fault:
@@ -113,10 +125,23 @@ class WatchedFiles:
             except StatusFault as fault:
                 refused = blamed(found, [_problem_of(fault, writes, found)])
             else:
+                self._remember(found)
                 return found, written.problems
             if not refused:
                 return found, ()
             found = without_files(found, refused)
+
+    def _saying(self, found: FileSet) -> frozenset[Ref]:
+        """The objects that nobody has to look at: they want what they wanted, and were not written to since."""
+        return frozenset(
+            ref
+            for ref, (wanted, raw) in self._said.items()
+            if found.wanted.get(ref) == wanted and self._store.get(ref.kind, ref.namespace, ref.name) is raw
+        )
+
+    def _remember(self, found: FileSet) -> None:
+        stored = ((ref, item, self._store.get(ref.kind, ref.namespace, ref.name)) for ref, item in found.wanted.items())
+        self._said = {ref: (item, raw) for ref, item, raw in stored if raw is not None}
 
 
 def _problem_of(fault: StatusFault, writes: Sequence[Write], found: FileSet) -> Problem:
