@@ -132,6 +132,46 @@ def test_line(path: str, line: int) -> None:
     assert document.line(path) == line
 
 
+def test_lines_of_all_fields_at_once() -> None:
+    text = (
+        "kind: A\nspec:\n  http:\n  - name: x\n    retries:\n      per_try_timeout: 1s\n"
+        "  labels:\n    a.b/c: d\n    5: e\n"
+    )
+    (document,), _ = documents(text, "a.yaml")
+    lines = document.lines()
+    assert lines == {
+        "": 1,
+        "kind": 1,
+        "spec": 2,
+        "spec.http": 3,
+        "spec.http[0]": 4,
+        "spec.http[0].name": 4,
+        "spec.http[0].retries": 5,
+        "spec.http[0].retries.perTryTimeout": 6,
+        "spec.http[0].retries.per_try_timeout": 6,
+        "spec.labels": 7,
+        "spec.labels[a.b/c]": 8,
+        "spec.labels[5]": 9,
+    }
+    assert all(document.line(path) == line for path, line in lines.items())
+
+
+def test_lines_of_what_a_merge_key_brings() -> None:
+    (document,), _ = documents("kind: A\nbase: &base\n  a: 1\n  b: 2\nspec:\n  <<: *base\n  b: 3\n", "a.yaml")
+    assert {path: line for path, line in document.lines().items() if path.startswith("spec")} == {
+        "spec": 5,
+        "spec.a": 3,
+        "spec.b": 7,
+    }
+
+
+def test_lines_of_a_large_object_take_one_walk() -> None:
+    (document,), _ = documents("kind: A\nspec:\n" + "".join(f"- {{a: {number}}}\n" for number in range(5000)), "a.yaml")
+    lines = document.lines()
+    assert lines["spec[4999].a"] == 5002
+    assert len(lines) == 10003
+
+
 def test_json_is_yaml() -> None:
     (document,), problems = documents('{\n  "kind": "A",\n  "spec": {"a": [1, true, null]}\n}', "a.json")
     assert not problems

@@ -12,10 +12,10 @@ import yaml
 
 from meshgate.api import codes
 from meshgate.api.fault import described
-from meshgate.api.field_path import Part, parts_of
+from meshgate.api.field_path import Part, parts_of, path_below
 from meshgate.api.problem import Problem
 from meshgate.api.ref import Ref
-from meshgate.api.yaml_nodes import YamlFault, key_of, line_of, nodes_of, value_of
+from meshgate.api.yaml_nodes import MERGE_KEY, YamlFault, key_of, line_of, nodes_of, value_of
 
 
 class Document:
@@ -32,6 +32,10 @@ class Document:
     def line(self, path: str) -> int:
         """The line, counted from 1, on which the field stands; if it is not there, that of the object around it."""
         return _line_below(self._node, list(parts_of(path)))
+
+    def lines(self) -> dict[str, int]:
+        """The line of each field's path, `""` being the object itself; of a key in snake_case by both spellings."""
+        return _lines_of(self._node)
 
     def position(self, path: str) -> str:
         """`file:line` of the field."""
@@ -108,6 +112,27 @@ def _line_below(node: yaml.Node, parts: list[Part]) -> int:
         else:
             return line
     return line
+
+
+def _lines_of(root: yaml.Node) -> dict[str, int]:
+    """In one walk; a path that comes twice (by a merge key) has the line where it came first."""
+    lines = {"": line_of(root)}
+    waiting: list[tuple[str, str, yaml.Node]] = [("", "", root)]
+    while waiting:
+        written, path, node = waiting.pop()
+        for key, item in _entries(node):
+            if isinstance(key, yaml.Node) and key.tag == MERGE_KEY:
+                merged = item.value if isinstance(item, yaml.SequenceNode) else [item]
+                waiting += [(written, path, part) for part in merged]
+                continue
+            part = key if isinstance(key, int) else key_of(key)
+            line = line_of(key if isinstance(key, yaml.Node) else item)
+            below = path_below(path, _camel(part) if isinstance(part, str) else part)
+            below_written = path_below(written, part)
+            lines.setdefault(below, line)
+            lines.setdefault(below_written, line)
+            waiting.append((below_written, below, item))
+    return lines
 
 
 def _child(node: yaml.Node, key: str) -> yaml.Node | None:

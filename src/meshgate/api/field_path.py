@@ -22,11 +22,15 @@ def path_of(parts: Iterable[Part]) -> str:
     """
     path = ""
     for part in parts:
-        if isinstance(part, str) and _PLAIN.fullmatch(part):
-            path += f".{part}" if path else part
-        else:
-            path += f"[{part}]"
+        path = path_below(path, part)
     return path
+
+
+def path_below(path: str, part: Part) -> str:
+    """The path of a part of what is at `path`."""
+    if isinstance(part, str) and _PLAIN.fullmatch(part):
+        return f"{path}.{part}" if path else part
+    return f"{path}[{part}]"
 
 
 def parts_of(path: str) -> Iterator[Part]:

@@ -3,7 +3,8 @@
 A path that has an entry accepts only the names listed there (fields of an object, words of an enumeration); a path that
 has none accepts all that its type has. So `"VirtualService.spec.http.match": ("uri", ...)` limits a match to those
 fields and takes each of them whole. An entry for a map lists, each after a `!`, how keys begin that it does not take
-yet. To implement a field, add its name here, in the same commit as its meaning. The conformance runner skips the cases that need more. The table only grows.
+yet. To implement a field, add its name here, in the same commit as its meaning. The conformance runner skips the cases
+that need more. The table only grows.
 """
 
 from __future__ import annotations
