@@ -20,6 +20,7 @@ from meshgate.plan.values import (
     HttpInspectorFilter,
     JsonFormat,
     ListenerPlan,
+    MongoProxyPlan,
     OriginalDstFilter,
     PathNormalization,
     PathPrefix,
@@ -271,6 +272,7 @@ LISTENERS = {
                             source_ports=(1024, 1025),
                         ),
                         filters=(
+                            MongoProxyPlan(stat_prefix="weighted"),
                             TcpProxyPlan(
                                 stat_prefix="weighted",
                                 clusters=(
@@ -278,13 +280,23 @@ LISTENERS = {
                                     WeightedTcpCluster(cluster="b", weight=20),
                                 ),
                                 idle_timeout=timedelta(hours=2),
+                                max_connection_duration=timedelta(hours=9),
                                 hash_source_ip=True,
                                 access_logs=(TEXT_LOG,),
                             ),
                         ),
                         origin=Origin(Ref("VirtualService", "shop", "tcp"), "spec.tcp[0]"),
                     ),
-                    FilterChainPlan(match=FilterChainMatch(source_type="EXTERNAL"), filters=(tcp_to("a"),)),
+                    FilterChainPlan(
+                        match=FilterChainMatch(source_type="EXTERNAL"),
+                        filters=(
+                            TcpProxyPlan(
+                                stat_prefix="one of several",
+                                clusters=(WeightedTcpCluster(cluster="a", weight=3),),
+                                is_weighted=True,
+                            ),
+                        ),
+                    ),
                     FilterChainPlan(match=FilterChainMatch(server_names=("a.example.com",)), filters=(tcp_to("a"),)),
                 ),
             ),

@@ -146,6 +146,7 @@ ROUTES = {
     "route-headers-changed": _case(
         RoutePlan(
             match=EVERYTHING,
+            stat_prefix="changed",
             action=TO_A,
             headers=HeaderOperations(
                 request_set=(("x-set", "1"),),

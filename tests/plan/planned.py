@@ -100,10 +100,11 @@ def manager(chain: FilterChainPlan) -> HttpConnectionManagerPlan:
 
 
 def tcp(chain: FilterChainPlan | None) -> TcpProxyPlan:
+    """The proxy of a chain; filters that only read may stand before it."""
     assert chain is not None
-    (only,) = chain.filters
-    assert isinstance(only, TcpProxyPlan)
-    return only
+    last = chain.filters[-1]
+    assert isinstance(last, TcpProxyPlan)
+    return last
 
 
 def tcp_clusters(chain: FilterChainPlan | None) -> list[tuple[str, int]]:

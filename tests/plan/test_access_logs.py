@@ -6,7 +6,7 @@ import pytest
 
 from meshgate.api import AccessLogEncoding, MeshConfig
 from meshgate.plan.access_logs import DEFAULT_JSON, DEFAULT_TEXT, access_logs, listener_access_logs
-from meshgate.plan.values import FileAccessLog, JsonFormat, ResponseFlagFilter, TextFormat
+from meshgate.plan.values import FileAccessLog, JsonFormat, MongoProxyPlan, ResponseFlagFilter, TextFormat
 from tests.mesh.objects import service
 from tests.plan.planned import listener, manager, mesh, planned, tcp
 
@@ -52,6 +52,8 @@ def test_everything_is_logged_but_the_black_hole() -> None:
     for one in plan.listeners:
         for chain in (*one.filter_chains, one.default_filter_chain):
             if chain is not None:
-                assert bool(chain.filters[0].access_logs) is not chain.name.endswith("blackhole")
+                last = chain.filters[-1]
+                assert not isinstance(last, MongoProxyPlan)
+                assert bool(last.access_logs) is not chain.name.endswith("blackhole")
     assert manager(listener(plan, "0.0.0.0_80").filter_chains[0]).access_logs
     assert tcp(listener(plan, "10.96.0.1_90").filter_chains[0]).access_logs

@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from meshgate.api import ForwardClientCertDetails, GatewayTopology, ProxyConfig, TopologyProxyProtocol
-from meshgate.plan.values import PipeAddress, ProxyProtocolFilter, RdsReference, RedirectAction, SocketAddress
+from meshgate.plan.values import (
+    MongoProxyPlan,
+    PipeAddress,
+    ProxyProtocolFilter,
+    RdsReference,
+    RedirectAction,
+    SocketAddress,
+)
 from tests.mesh.objects import istio, pod, service
 from tests.plan.planned import (
     ROUTER,
@@ -117,15 +124,18 @@ def test_servers_of_one_target_port_share_its_routes() -> None:
     assert host_names(plan, "http.8080") == ["a.org:80", "b.org:8080"]
 
 
-def test_a_service_port_with_two_target_ports() -> None:
-    text = INGRESS + INGRESS.replace("istio-ingressgateway,", "second,").replace("targetPort: 8080", "targetPort: 8081")
-    assert listener_names(planned(text + gateway(server()), ROUTER)) == ["0.0.0.0_8080", "0.0.0.0_8081"]
+SECOND = INGRESS.replace("istio-ingressgateway,", "second,").replace("targetPort: 8080", "targetPort: 8081")
+
+
+def test_of_two_target_ports_the_first_services_counts() -> None:
+    assert listener_names(planned(INGRESS + SECOND + gateway(server()), ROUTER)) == ["0.0.0.0_8080"]
 
 
 def test_port_translation_can_be_switched_off() -> None:
     label = "labels: {experimental.istio.io/disable-gateway-port-translation: 'true'}"
     text = INGRESS.replace("namespace: istio-system}", f"namespace: istio-system, {label}}}")
     assert listener_names(planned(text + gateway(server()), ROUTER)) == ["0.0.0.0_80"]
+    assert listener_names(planned(text + SECOND + gateway(server()), ROUTER)) == ["0.0.0.0_8081"]
 
 
 def test_a_gateway_bound_to_services() -> None:
@@ -238,6 +248,29 @@ def test_a_port_has_one_protocol(first: str, second: str, loser: str) -> None:
     assert f'"{loser}" does not join it' in found
 
 
+REDIRECTS = ", tls: {httpsRedirect: true}"
+
+
+def test_hosts_that_two_servers_redirect() -> None:
+    """As for certificates, each host can be there once; the whole server loses, also with its other hosts."""
+    first = gateway(server(hosts="a.org", rest=REDIRECTS), name="a")
+    second = gateway(server(hosts="'*/a.org', b.org", rest=REDIRECTS), name="b")
+    text = WEB + first + second + routed("'*'", gateways="b")
+    assert host_names(planned(text, ROUTER), "http.80") == ["a.org:80"]
+    assert problems(text, ROUTER) == [
+        'Gateway/default/b spec.servers[0].port: Gateway/default/a has host "a.org" on port 80 already: all of this '
+        "server is left out; the oldest Gateway decides; name each host once [IST0145]"
+    ]
+    plain = gateway(server(hosts="a.org"), name="b")
+    assert problems(WEB + first + plain, ROUTER) == []
+
+
+def test_a_redirect_for_hosts_of_one_namespace_needs_rules() -> None:
+    """Istio gives a host that no VirtualService has a virtual host of its own only where all namespaces may have it."""
+    text = gateway(server(hosts="'default/a.org', b.org", rest=REDIRECTS))
+    assert host_names(planned(text, ROUTER), "http.80") == ["b.org:80"]
+
+
 def test_http_protocols_join() -> None:
     text = gateway(server(protocol="HTTP2"), name="a") + gateway(server(protocol="GRPC"), name="b")
     plan = planned(WEB + text + routed("a.org", gateways="b"), ROUTER)
@@ -252,6 +285,19 @@ def test_servers_on_other_addresses() -> None:
     plan = planned(text + routed("a.org"), ROUTER)
     assert listener_names(plan) == ["10.0.0.1_80", "10.0.0.2_80"]
     assert [one.name for one in plan.route_configurations] == ["http.80.10.0.0.1", "http.80.10.0.0.2"]
+
+
+@pytest.mark.parametrize(("protocol", "joins"), [("GRPC", True), ("TCP", False)])
+def test_an_address_has_one_protocol(protocol: str, *, joins: bool) -> None:
+    first, second, third = (
+        server(rest=", bind: 10.0.0.1"),
+        server(rest=", bind: 10.0.0.2").replace("http-80", "http-b"),
+        server(protocol=protocol, rest=", bind: 10.0.0.2").replace("-80", "-c"),
+    )
+    text = WEB + gateway(first, second, third)
+    assert listener_names(planned(text, ROUTER)) == ["10.0.0.1_80", "10.0.0.2_80"]
+    expected = 'Gateway/default/gw has port 80 of 10.0.0.2 with protocol "HTTP"; "TCP" does not join it'
+    assert any(expected in problem for problem in problems(text, ROUTER)) is not joins
 
 
 def tcp_rule(rules: str, name: str = "tcp", hosts: str = "'*'") -> str:
@@ -274,6 +320,22 @@ def test_a_tcp_server_goes_where_the_first_rule_for_it_says() -> None:
     assert tcp_clusters(chain) == [(f"outbound|5432||db.{LOCAL}", 80), (f"outbound|5432|v2|db.{LOCAL}", 20)]
     assert tcp(chain).stat_prefix == "tcp.default"
     assert str(chain.origin) == "VirtualService/default/tcp spec.tcp[2]"
+
+
+def test_a_mongo_server() -> None:
+    text = DB + gateway(server(2379, "MONGO")) + tcp_rule("[{route: [{destination: {host: db}}]}]")
+    (chain,) = listener(planned(text, ROUTER), "0.0.0.0_2379").filter_chains
+    first, _ = chain.filters
+    assert isinstance(first, MongoProxyPlan)
+    assert first.stat_prefix == tcp(chain).stat_prefix == f"outbound|5432||db.{LOCAL}"
+
+
+def test_routes_of_the_first_server_count_for_all_of_its_gateway() -> None:
+    """Two servers on one target port: Istio translates a VirtualService once, for the port of the first."""
+    text = INGRESS + WEB + gateway(server(80, hosts="a.org"), server(8080, hosts="b.org"))
+    plan = planned(text + routed("'*'", rest=", match: [{port: 80}]"), ROUTER)
+    assert host_names(plan, "http.8080") == ["a.org:80"]
+    assert configuration(plan, "http.8080").virtual_hosts[0].domains == ("a.org", "b.org")
 
 
 def test_a_tcp_server_whose_hosts_a_rule_does_not_share() -> None:
@@ -299,11 +361,22 @@ def test_servers_with_tls_are_left_out_while_neighbours_serve(protocol: str, tls
     ]
 
 
-def test_a_server_with_tls_keeps_its_port_from_plaintext() -> None:
+def test_behind_tls_one_server_may_be_plaintext() -> None:
     tls = ", tls: {mode: SIMPLE, credentialName: c}"
-    text = gateway(server(443, "HTTPS", rest=tls), name="a") + gateway(server(443), name="b")
-    assert listener_names(planned(text, ROUTER)) == []
-    assert any("IST0145" in problem for problem in problems(text, ROUTER))
+    secure = gateway(server(443, "HTTPS", "a.org", rest=tls), name="a")
+    plain = gateway(server(443), name="c")
+    assert listener_names(planned(secure + plain, ROUTER)) == ["0.0.0.0_443"]
+    for other in (server(443, "TCP"), server(443), server(443, "HTTPS", "b.org", rest=tls)):
+        text = secure + gateway(other, name="b") + plain
+        found = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
+        assert [problem.split(" ")[0] for problem in found] == ["Gateway/default/c"]
+
+
+def test_behind_plaintext_no_server_has_tls() -> None:
+    tls = ", tls: {mode: SIMPLE, credentialName: c}"
+    text = gateway(server(443), name="a") + gateway(server(443, "HTTPS", rest=tls), name="b")
+    found = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
+    assert [problem.split(" ")[0] for problem in found] == ["Gateway/default/b"]
 
 
 def test_the_double_for_the_edge() -> None:

@@ -18,6 +18,7 @@ from meshgate.plan.values import (
     HttpConnectionManagerPlan,
     RdsReference,
     RouteConfigurationPlan,
+    TcpProxyPlan,
 )
 from tests.mesh.objects import endpoint_slice, istio, pod, resources, service
 from tests.plan.planned import PLAIN, ROUTER, SIDECAR, in_namespace, with_labels
@@ -181,7 +182,7 @@ def referenced_clusters(made: Plan) -> set[str]:
     found = set()
     for chain in chains(made):
         for one in chain.filters:
-            if not isinstance(one, HttpConnectionManagerPlan):
+            if isinstance(one, TcpProxyPlan):
                 found |= {target.cluster for target in one.clusters}
     for configuration in inline_and_named(made):
         for host in configuration.virtual_hosts:

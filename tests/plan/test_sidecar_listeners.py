@@ -12,6 +12,7 @@ from meshgate.plan.values import (
     CidrRange,
     FilterChainMatch,
     HttpInspectorFilter,
+    MongoProxyPlan,
     RdsReference,
     SocketAddress,
     TlsInspectorFilter,
@@ -241,6 +242,40 @@ def test_settings_of_connections_come_from_the_rule_of_the_service() -> None:
         + rule("tcp: [{route: [{destination: {host: new}}]}]")
     )
     assert tcp(listener(plan, "10.96.0.9_5432").filter_chains[0]).idle_timeout == timedelta(seconds=7)
+
+
+def test_settings_of_subsets_and_ports_say_nothing_of_connections() -> None:
+    """Istio reads idle time and length of connections for the whole host only, and hashing for a single subset."""
+    spec = """
+  host: db
+  trafficPolicy:
+    connectionPool: {tcp: {maxConnectionDuration: 9s}}
+    loadBalancer: {consistentHash: {useSourceIp: true}}
+    portLevelSettings: [{port: {number: 5432}, connectionPool: {tcp: {idleTimeout: 1s}}}]
+  subsets: [{name: v1, trafficPolicy: {connectionPool: {tcp: {idleTimeout: 2s}}, loadBalancer: {simple: RANDOM}}}]
+"""
+    text = DB + istio("DestinationRule", "db", spec)
+    own = tcp(listener(planned(text), "10.96.0.9_5432").filter_chains[0])
+    assert (own.idle_timeout, own.max_connection_duration, own.hash_source_ip) == (None, timedelta(seconds=9), True)
+    to_subset = text + rule("tcp: [{route: [{destination: {host: db, subset: v1}}]}]")
+    single = tcp(listener(planned(to_subset), "10.96.0.9_5432").filter_chains[0])
+    assert (single.idle_timeout, single.hash_source_ip) == (None, False)
+
+
+def test_connections_by_weight() -> None:
+    routes = "[{destination: {host: db, subset: v1}, weight: 0}, {destination: {host: db, subset: v2}, weight: 3}]"
+    plan = planned(DB + rule(f"tcp: [{{route: {routes}}}]"))
+    (chain,) = listener(plan, "10.96.0.9_5432").filter_chains
+    assert tcp_clusters(chain) == [(f"outbound|5432|v2|db.{LOCAL}", 3)]
+    assert (tcp(chain).is_weighted, tcp(chain).stat_prefix) == (True, "vs.default")
+
+
+def test_mongodb_is_looked_into() -> None:
+    plan = planned(service("a", "mongo:85", ip="10.96.0.1"))
+    (chain,) = listener(plan, "10.96.0.1_85").filter_chains
+    first, _ = chain.filters
+    assert isinstance(first, MongoProxyPlan)
+    assert first.stat_prefix == f"outbound|85||a.{LOCAL}"
 
 
 def test_a_service_that_lost_its_host_has_no_listeners() -> None:

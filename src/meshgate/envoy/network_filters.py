@@ -1,4 +1,4 @@
-"""Network filters: the HTTP connection manager and the TCP proxy."""
+"""Network filters: the HTTP connection manager, the TCP proxy and what reads the bytes before it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from meshgate.envoy.access_log import access_log
 from meshgate.envoy.http_connection_manager import http_connection_manager
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.spelling import duration, packed
-from meshgate.plan.values import HttpConnectionManagerPlan, NetworkFilter, TcpProxyPlan
+from meshgate.plan.values import HttpConnectionManagerPlan, MongoProxyPlan, NetworkFilter, TcpProxyPlan
 from meshgate.proto import v3
 
 
@@ -16,6 +16,9 @@ def network_filter(plan: NetworkFilter, memo: Memo) -> v3.NetworkFilterDict:
     match plan:
         case HttpConnectionManagerPlan():
             return memo.of(_http, plan)
+        case MongoProxyPlan():
+            config = v3.MongoProxy(stat_prefix=plan.stat_prefix)
+            return {"name": "envoy.filters.network.mongo_proxy", "typed_config": packed(config)}
         case TcpProxyPlan():
             return memo.of(_tcp_proxy, plan)
         case _:
@@ -32,7 +35,7 @@ def _tcp_proxy(plan: TcpProxyPlan, memo: Memo) -> v3.NetworkFilterDict:
         "stat_prefix": plan.stat_prefix,
         "access_log": [memo.of(access_log, log) for log in plan.access_logs],
     }
-    if len(plan.clusters) == 1:
+    if len(plan.clusters) == 1 and not plan.is_weighted:
         spelled["cluster"] = plan.clusters[0].cluster
     else:
         spelled["weighted_clusters"] = {
@@ -40,6 +43,8 @@ def _tcp_proxy(plan: TcpProxyPlan, memo: Memo) -> v3.NetworkFilterDict:
         }
     if plan.idle_timeout is not None:
         spelled["idle_timeout"] = duration(plan.idle_timeout)
+    if plan.max_connection_duration is not None:
+        spelled["max_downstream_connection_duration"] = duration(plan.max_connection_duration)
     if plan.hash_source_ip:
         spelled["hash_policy"] = [{"source_ip": {}}]
     return {"name": "envoy.filters.network.tcp_proxy", "typed_config": packed(v3.TcpProxy(**spelled))}

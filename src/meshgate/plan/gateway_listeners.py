@@ -19,7 +19,7 @@ from meshgate.plan.gateway_servers import PortServers
 from meshgate.plan.http_managers import gateway_manager
 from meshgate.plan.outbound_chains import chain
 from meshgate.plan.outbound_settings import OutboundSettings
-from meshgate.plan.tcp_filters import TcpFilters
+from meshgate.plan.tcp_filters import TcpFilters, tcp_stack
 from meshgate.plan.values import (
     FilterChainPlan,
     ListenerFilter,
@@ -99,8 +99,8 @@ def _chain(
     port_servers: PortServers, listener: str, scope: Scope, settings: OutboundSettings
 ) -> FilterChainPlan | None:
     if not port_servers.is_http:
-        filters = tcp_route(port_servers.servers[0], scope, settings)
-        return chain((filters,)) if filters else None
+        proxy = tcp_route(port_servers.servers[0], scope, settings)
+        return chain(tcp_stack(port_servers.protocol, proxy)) if proxy else None
     manager = gateway_manager(settings.mesh, names.outbound_stat_prefix(listener), port_servers.route_configuration)
     return chain((manager,))
 

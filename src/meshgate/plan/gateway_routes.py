@@ -22,6 +22,12 @@ from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.route_matches import catch_all_last
 from meshgate.plan.values import RouteConfigurationPlan, RoutePlan, VirtualHostPlan
 
+Source = tuple[str, Ref]
+"""Gateway and VirtualService."""
+
+Made = dict[Source, tuple[RoutePlan, ...]]
+"""Routes as they are made for the first server of a port: its number and TLS count for all servers of the Gateway."""
+
 
 class _Host:
     """A virtual host in the making."""
@@ -31,10 +37,10 @@ class _Host:
         """Of the first server that has it; it is in the name."""
         self.routes: list[RoutePlan] = []
         self.redirects = False
-        self.sources: set[tuple[int, str, Ref]] = set()
-        """Port, gateway and VirtualService whose routes it has: two servers may have the host."""
+        self.sources: set[Source] = set()
+        """Gateway and VirtualService whose routes it has: two servers may have the host."""
 
-    def add(self, source: tuple[int, str, Ref], routes: tuple[RoutePlan, ...], *, redirects: bool) -> None:
+    def add(self, source: Source, routes: tuple[RoutePlan, ...], *, redirects: bool) -> None:
         """The routes of a VirtualService, once."""
         if source not in self.sources:
             self.sources.add(source)
@@ -54,8 +60,9 @@ class GatewayRoutes:
     def of_port(self, port_servers: PortServers) -> RouteConfigurationPlan:
         """The configuration of all HTTP servers of a port."""
         hosts: dict[str, _Host] = {}
+        made: Made = {}
         for server in port_servers.servers:
-            self._add_server(server, hosts)
+            self._add_server(server, hosts, made)
         first = port_servers.servers[0]
         found = tuple(sorted(self._joined(hosts), key=lambda host: host.name))
         return RouteConfigurationPlan(
@@ -64,18 +71,22 @@ class GatewayRoutes:
             origin=first.origin,
         )
 
-    def _add_server(self, server: BoundServer, hosts: dict[str, _Host]) -> None:
+    def _add_server(self, server: BoundServer, hosts: dict[str, _Host], made: Made) -> None:
         number = _number(server)
         redirects = bool(server.server.tls and server.server.tls.https_redirect)
         for virtual_service in self._scope.virtual_services_of(server.gateway):
             common = server.common_hosts(virtual_service.namespace, virtual_service.hosts)
-            routes = self._routes(virtual_service, server, number) if common else ()
-            source = (number, server.gateway, virtual_service.ref)
+            source = (server.gateway, virtual_service.ref)
+            if common and source not in made:
+                made[source] = self._routes(virtual_service, server, number)
+            routes = made[source] if common else ()
             for name in common if routes else ():
                 hosts.setdefault(name, _Host(number)).add(source, routes, redirects=redirects)
         if redirects:
-            for _, name in server.hosts:
-                hosts.setdefault(name, _Host(number)).redirects = True
+            for owner, name in server.hosts:
+                # Istio looks for `namespace/host` among the hosts here, and finds none
+                if not owner:
+                    hosts.setdefault(name, _Host(number)).redirects = True
 
     def _routes(self, virtual_service: BoundVirtualService, server: BoundServer, number: int) -> tuple[RoutePlan, ...]:
         domain = self._settings.config_domain

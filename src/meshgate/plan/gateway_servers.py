@@ -1,8 +1,9 @@
 """The servers of all Gateways that a gateway proxy serves, joined by port: each port has one protocol.
 
-Gateways come in Istio's order. The first server of a port decides what it speaks; a later one joins it if both are
-plaintext HTTP, and is left out otherwise. A server names the port of the gateway's Service; what is listened on is the
-target port. (istio:pilot/pkg/model/gateway.go#mergeGateways)
+Gateways come in Istio's order. The first server of a port decides what it speaks: behind plaintext a later one joins if
+both are HTTP, behind TLS if it has TLS itself, or is the only one without. Addresses (`bind`) of their own keep servers
+apart. A server names the port of the gateway's Service; what is listened on is the target port.
+(istio:pilot/pkg/model/gateway.go#mergeGateways)
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ class PortServers(Struct, frozen=True, kw_only=True, cache_hash=True):
     port: int
     """That is listened on."""
     bind: str
-    is_http: bool
+    protocol: Protocol
     servers: tuple[BoundServer, ...]
     """In the order in which they count; several only for HTTP."""
+
+    @property
+    def is_http(self) -> bool:
+        return self.protocol.is_http
 
     @property
     def route_configuration(self) -> str:
@@ -76,15 +81,22 @@ def _targets_for(
     return bound or None
 
 
-def listened_ports(number: int, targets: Iterable[ServiceTarget], *, by_selector: bool) -> tuple[int, ...]:
-    """The target ports of a Service port; for a Gateway bound by labels the number itself where no Service has it."""
-    found: set[int] = set()
-    for target in targets:
-        if by_selector and any(key == NO_TRANSLATION_LABEL for key, _ in target.service.labels):
-            found.add(number)
-        elif target.port.number == number:
-            found.add(target.target)
-    return tuple(sorted(found)) or ((number,) if by_selector else ())
+def listened_port(number: int, targets: Iterable[ServiceTarget], *, by_selector: bool) -> tuple[int, ...]:
+    """The target ports of a Service port. For a Gateway bound by labels the first one found, and the number itself
+    where no Service has it; Services may say by a label that they are not to be looked at."""
+    found = [
+        target.target
+        for target in targets
+        if target.port.number == number
+        and not (by_selector and any(key == NO_TRANSLATION_LABEL for key, _ in target.service.labels))
+    ]
+    if by_selector:
+        return (found[0] if found else number,)
+    return tuple(sorted(set(found)))
+
+
+Place = tuple[int, str]
+"""Port and address."""
 
 
 class _Merge:
@@ -93,20 +105,27 @@ class _Merge:
     def __init__(self) -> None:
         self._by_port: dict[int, BoundServer] = {}
         """The server that decided the protocol of a port."""
-        self._by_place: dict[tuple[int, str], list[BoundServer]] = {}
+        self._by_place: dict[Place, list[BoundServer]] = {}
+        self._beside_tls: set[Place] = set()
+        """Where a server joined one with TLS: from then on only TLS may join."""
+        self._tls_hosts: dict[Place, dict[tuple[str, str], BoundServer]] = {}
         self.problems: list[Problem] = []
 
     def result(self) -> tuple[PortServers, ...]:
+        plain = (
+            (place, tuple(one for one in servers if not is_tls_server(one.server)))
+            for place, servers in sorted(self._by_place.items())
+        )
         return tuple(
-            PortServers(port=port, bind=bind, is_http=protocol_of(servers[0].server).is_http, servers=tuple(servers))
-            for (port, bind), servers in sorted(self._by_place.items())
-            if not is_tls_server(servers[0].server)
+            PortServers(port=port, bind=bind, protocol=protocol_of(servers[0].server), servers=servers)
+            for (port, bind), servers in plain
+            if servers
         )
 
     def add(self, server: BoundServer, targets: Sequence[ServiceTarget], *, by_selector: bool) -> None:
         given = server.server.port
         assert given is not None, "checked by the caller"
-        ports = listened_ports(given.number, targets, by_selector=by_selector)
+        ports = listened_port(given.number, targets, by_selector=by_selector)
         if not ports:
             text = f"no Service of the Gateway has port {given.number}"
             self._leave_out(codes.PORT_NOT_IN_SERVICE, server, text, "add the port to the Service")
@@ -121,21 +140,59 @@ class _Merge:
 
     def _add_at(self, port: int, server: BoundServer) -> None:
         place = (port, server.server.bind)
-        first = self._by_port.setdefault(port, server)
-        if first is server or self._can_join(first, server, place):
-            self._by_place.setdefault(place, []).append(server)
+        if self._has_hosts_of_others(place, server):
             return
-        mine, theirs = protocol_of(server.server), protocol_of(first.server)
-        text = f'{first.origin.ref} has port {port} with protocol "{theirs.value}"; "{mine.value}" does not join it'
-        self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, "the oldest Gateway decides; choose another port")
+        first = self._by_port.get(port)
+        rival = self._obstacle(first, server, place) if first else None
+        if rival is not None:
+            mine, theirs = protocol_of(server.server), protocol_of(rival.server)
+            owned = f'{rival.origin.ref} has {_spelled(place)} with protocol "{theirs.value}"'
+            text = f'{owned}; "{mine.value}" does not join it'
+            self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, "the oldest Gateway decides; choose another port")
+            return
+        self._by_port.setdefault(port, server)
+        self._by_place.setdefault(place, []).append(server)
+        if first is not None and is_tls_server(first.server):
+            self._beside_tls.add(place)
 
-    def _can_join(self, first: BoundServer, server: BoundServer, place: tuple[int, str]) -> bool:
-        mine, theirs = protocol_of(server.server), protocol_of(first.server)
-        if is_tls_server(first.server) or is_tls_server(server.server):
-            return is_tls_server(first.server) and is_tls_server(server.server)
-        if mine.is_http and theirs.is_http:
-            return True
-        return mine is theirs and place not in self._by_place
+    def _has_hosts_of_others(self, place: Place, server: BoundServer) -> bool:
+        """Of servers with a `tls`, be it a redirect, each host can be at a place once; others are left out whole."""
+        if server.server.tls is None:
+            return False
+        taken = self._tls_hosts.setdefault(place, {})
+        host = next((host for host in server.hosts if host in taken), None)
+        if host is None:
+            taken.update(dict.fromkeys(server.hosts, server))
+            return False
+        owned = f'{taken[host].origin.ref} has host "{host[1]}" on {_spelled(place)} already'
+        text = f"{owned}: all of this server is left out"
+        self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, "the oldest Gateway decides; name each host once")
+        return True
+
+    def _obstacle(self, first: BoundServer, server: BoundServer, place: Place) -> BoundServer | None:
+        """The server that keeps this one from the place."""
+        here = self._by_place.get(place, [])
+        if not is_tls_server(first.server):
+            rival = here[0] if here else None
+            return None if rival is None or _can_join(rival.server, server.server) else rival
+        plain = next((one for one in here if not is_tls_server(one.server)), None)
+        if is_tls_server(server.server):
+            return None
+        if server.server.tls is None and place in self._beside_tls:
+            return plain or first
+        return plain
 
     def _leave_out(self, code: str, server: BoundServer, text: str, hint: str) -> None:
         self.problems.append(warning(code, at(server.origin, "port"), text, hint))
+
+
+def _spelled(place: Place) -> str:
+    port, bind = place
+    return f"port {port} of {bind}" if bind else f"port {port}"
+
+
+def _can_join(one: Server, other: Server) -> bool:
+    """Whether two servers behind plaintext share a port and address."""
+    return is_tls_server(one) is is_tls_server(other) and (
+        is_tls_server(one) or (protocol_of(one).is_http and protocol_of(other).is_http)
+    )

@@ -19,7 +19,7 @@ from meshgate.plan.http_routes import NO_TIMEOUT
 from meshgate.plan.identity import InboundTls, inbound_tls
 from meshgate.plan.inspectors import inspectors_by_port
 from meshgate.plan.retries import inbound_retry_policy
-from meshgate.plan.tcp_filters import plain_tcp_proxy
+from meshgate.plan.tcp_filters import plain_tcp_proxy, tcp_stack
 from meshgate.plan.values import (
     FilterChainMatch,
     FilterChainPlan,
@@ -143,15 +143,16 @@ def _chains(mesh: MeshConfig, tls: InboundTls, protocol: Protocol, delivery: Del
                 transport_protocol="raw_buffer",
                 application_protocols=shape.application_protocols,
             ),
-            filters=(_filter(mesh, delivery, http=shape.http),),
+            filters=_filters(mesh, delivery, http=shape.http),
             origin=delivery.target.service.origin if delivery.target else None,
         )
 
 
-def _filter(mesh: MeshConfig, delivery: Delivery, *, http: bool) -> NetworkFilter:
+def _filters(mesh: MeshConfig, delivery: Delivery, *, http: bool) -> tuple[NetworkFilter, ...]:
     if not http:
-        return plain_tcp_proxy(mesh, delivery.cluster)
-    return inbound_manager(mesh, delivery.stat_prefix, _routes(mesh, delivery))
+        protocol = delivery.target.port.protocol if delivery.target else Protocol.TCP
+        return tcp_stack(protocol, plain_tcp_proxy(mesh, delivery.cluster))
+    return (inbound_manager(mesh, delivery.stat_prefix, _routes(mesh, delivery)),)
 
 
 def _routes(mesh: MeshConfig, delivery: Delivery) -> RouteConfigurationPlan:

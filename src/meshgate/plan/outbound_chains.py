@@ -32,7 +32,7 @@ from meshgate.plan.domains import short_names
 from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.route_matches import is_for_source
-from meshgate.plan.tcp_filters import TcpFilters, tcp_proxy_to_host
+from meshgate.plan.tcp_filters import TcpFilters, tcp_proxy_to_host, tcp_stack
 from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, NetworkFilter, RdsReference
 
 TRANSPORT_TIMEOUT = timedelta(seconds=15)
@@ -53,7 +53,7 @@ def chain(filters: tuple[NetworkFilter, ...], match: FilterChainMatch | None = N
         filters=filters,
         match=None if match == FilterChainMatch() else match,
         transport_connect_timeout=TRANSPORT_TIMEOUT,
-        origin=filters[0].origin,
+        origin=filters[-1].origin,
     )
 
 
@@ -78,7 +78,7 @@ def _http_chain(mesh: MeshConfig, listener: str, route_configuration: str) -> Fi
 
 def _host_chain(
     service: MeshService,
-    port: int,
+    port: Port,
     rule: BoundDestinationRule | None,
     mesh: MeshConfig,
     cidr: str,
@@ -86,7 +86,8 @@ def _host_chain(
 ) -> FilterChainPlan:
     """The chain of a service itself."""
     match = FilterChainMatch(prefix_ranges=_ranges((cidr,) if cidr else ()), server_names=server_names)
-    return chain((tcp_proxy_to_host(service.hostname, port, rule, mesh, service.origin),), match)
+    proxy = tcp_proxy_to_host(service.hostname, port.number, rule, mesh, service.origin)
+    return chain(tcp_stack(port.protocol, proxy), match)
 
 
 class OutboundChains:
@@ -142,7 +143,7 @@ class OutboundChains:
         self, service: MeshService, port: Port, place: Place, server_names: tuple[str, ...]
     ) -> FilterChainPlan:
         rule = self._scope.rule_for_host(service.hostname)
-        return self._memo.get(_host_chain, service, port.number, rule, self._settings.mesh, place.cidr, server_names)
+        return self._memo.get(_host_chain, service, port, rule, self._settings.mesh, place.cidr, server_names)
 
     def _is_tls_for(self, match: TLSMatchAttributes, virtual_service: BoundVirtualService, port: Port) -> bool:
         return match.port in (0, port.number) and is_for_source(
@@ -184,10 +185,9 @@ class OutboundChains:
                 cidrs = self._cidrs_taken(rule, virtual_service, port)
                 if cidrs is None:
                     continue
-                filters = (
-                    self._filters.to_destinations(rule.route.route, port.number, virtual_service.ref, rule.origin),
-                )
-                yield chain(filters, FilterChainMatch(prefix_ranges=_ranges(cidrs or own)))
+                proxy = self._filters.to_destinations(rule.route.route, port.number, virtual_service.ref, rule.origin)
+                match = FilterChainMatch(prefix_ranges=_ranges(cidrs or own))
+                yield chain(tcp_stack(port.protocol, proxy), match)
                 if not cidrs or sorted(cidrs) == sorted(own):
                     return
         yield self._own_chain(service, port, place, ())

@@ -7,15 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshgate.api import MeshConfig, Origin, Ref, RouteDestination
-from meshgate.mesh import BoundDestinationRule, Scope, full_name
+from meshgate.api import LoadBalancerSettings, MeshConfig, Origin, Ref, RouteDestination, TCPSettings
+from meshgate.mesh import BoundDestinationRule, Protocol, Scope, full_name
 from meshgate.plan import names
 from meshgate.plan.access_logs import access_logs
 from meshgate.plan.destinations import host_facts
-from meshgate.plan.hashing import consistent_hash
 from meshgate.plan.outbound_settings import OutboundSettings
-from meshgate.plan.traffic_policies import tcp_idle_timeout
-from meshgate.plan.values import TcpProxyPlan, WeightedTcpCluster
+from meshgate.plan.values import MongoProxyPlan, NetworkFilter, TcpProxyPlan, WeightedTcpCluster
+
+NO_SETTINGS = TCPSettings()
+
+
+def tcp_stack(protocol: Protocol, proxy: TcpProxyPlan) -> tuple[NetworkFilter, ...]:
+    """The filters of a port that is not HTTP. By default Istio looks into MongoDB, but not into Redis and MySQL."""
+    if protocol is not Protocol.MONGO:
+        return (proxy,)
+    return MongoProxyPlan(stat_prefix=proxy.stat_prefix, origin=proxy.origin), proxy
+
+
+def _settings(rule: BoundDestinationRule | None) -> TCPSettings:
+    """What a DestinationRule says of connections; as in Istio, only what it says of the whole host."""
+    pool = rule.policy.connection_pool if rule and rule.policy else None
+    return (pool.tcp if pool else None) or NO_SETTINGS
+
+
+def _hashes_source(rule: BoundDestinationRule | None, subset: str) -> bool:
+    """Whether connections are hashed by the client's address: as the subset says if it says anything, else the host."""
+    if rule is None:
+        return False
+    policies = [bound.subset.traffic_policy for bound in rule.subsets if bound.subset.name == subset]
+    balancer: LoadBalancerSettings | None = None
+    for policy in (*policies, rule.policy):
+        balancer = balancer or (policy.load_balancer if policy else None)
+    hashed = balancer.consistent_hash if balancer else None
+    return bool(hashed and hashed.use_source_ip)
 
 
 def plain_tcp_proxy(
@@ -35,12 +60,13 @@ def tcp_proxy_to_host(
 ) -> TcpProxyPlan:
     """All connections go to a service."""
     cluster = names.outbound_cluster(port, "", host)
-    hashed = consistent_hash(rule, "", port)
+    settings = _settings(rule)
     return TcpProxyPlan(
         stat_prefix=cluster,
         clusters=(WeightedTcpCluster(cluster=cluster, weight=1),),
-        idle_timeout=tcp_idle_timeout(rule, "", port),
-        hash_source_ip=bool(hashed and hashed.use_source_ip),
+        idle_timeout=settings.idle_timeout,
+        max_connection_duration=settings.max_connection_duration,
+        hash_source_ip=_hashes_source(rule, ""),
         access_logs=access_logs(mesh),
         origin=origin,
     )
@@ -56,10 +82,10 @@ class TcpFilters:
     def to_destinations(
         self, destinations: Iterable[RouteDestination], port: int, ref: Ref, origin: Origin
     ) -> TcpProxyPlan:
-        """To the destinations of a rule of the object `ref`, by weight. If none gets anything, nothing does."""
+        """To the destinations of a rule of the object `ref`, by weight. If none gets anything, nothing does.
+
+        How connections are kept is said by the DestinationRule of the first destination."""
         given = [(one.destination, one.weight) for one in destinations if one.destination is not None]
-        if len(given) > 1:
-            given = [(destination, weight) for destination, weight in given if weight > 0]
         single = len(given) == 1
         clusters = tuple(
             WeightedTcpCluster(
@@ -67,16 +93,17 @@ class TcpFilters:
                 weight=1 if single else weight,
             )
             for destination, weight in given
-        ) or (WeightedTcpCluster(cluster=names.BLACK_HOLE, weight=1),)
-        first = given[0][0] if given else None
-        host = self._full_name(first.host, ref.namespace) if first else ""
-        rule = self._scope.rule_for_host(host) if first else None
-        hashed = consistent_hash(rule, first.subset, first.port or port) if first else None
+            if single or weight > 0
+        )
+        rule = self._scope.rule_for_host(self._full_name(given[0][0].host, ref.namespace)) if given else None
+        settings = _settings(rule)
         return TcpProxyPlan(
-            stat_prefix=clusters[0].cluster if len(clusters) == 1 else f"{ref.name}.{ref.namespace}",
-            clusters=clusters,
-            idle_timeout=tcp_idle_timeout(rule, first.subset, first.port or port) if first else None,
-            hash_source_ip=bool(hashed and hashed.use_source_ip),
+            stat_prefix=clusters[0].cluster if single else f"{ref.name}.{ref.namespace}",
+            clusters=clusters or (WeightedTcpCluster(cluster=names.BLACK_HOLE, weight=1),),
+            is_weighted=bool(clusters) and not single,
+            idle_timeout=settings.idle_timeout,
+            max_connection_duration=settings.max_connection_duration,
+            hash_source_ip=_hashes_source(rule, given[0][0].subset if single else ""),
             access_logs=access_logs(self._settings.mesh),
             origin=origin,
         )

@@ -6,8 +6,6 @@ they inherit nothing. (istio:pilot/pkg/networking/util.go#MergeSubsetTrafficPoli
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from msgspec import Struct
 
 from meshgate.api import (
@@ -80,9 +78,3 @@ def _layer(below: EffectivePolicy, policy: TrafficPolicy | None, origin: Origin,
 def only_pool(policy: EffectivePolicy) -> EffectivePolicy:
     """What of a policy counts where it is received: nothing is chosen, put aside or secured there."""
     return EffectivePolicy(connection_pool=policy.connection_pool, retry_budget=policy.retry_budget)
-
-
-def tcp_idle_timeout(rule: BoundDestinationRule | None, subset: str, port: int) -> timedelta | None:
-    """How long a connection may be idle; None is Envoy's default."""
-    pool = effective_policy(rule, subset, port).connection_pool
-    return pool.tcp.idle_timeout if pool and pool.tcp else None

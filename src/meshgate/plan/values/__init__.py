@@ -81,7 +81,7 @@ from meshgate.plan.values.route_match import (
     QueryMatch,
     RouteMatch,
 )
-from meshgate.plan.values.tcp import TcpProxyPlan, WeightedTcpCluster
+from meshgate.plan.values.tcp import MongoProxyPlan, TcpProxyPlan, WeightedTcpCluster
 from meshgate.plan.values.text_match import (
     HeaderTextMatch,
     TextExact,
@@ -147,6 +147,7 @@ __all__ = [
     "Maglev",
     "MetadataMatch",
     "MirrorPlan",
+    "MongoProxyPlan",
     "NetworkFilter",
     "OriginalDstFilter",
     "OriginalDstSettings",

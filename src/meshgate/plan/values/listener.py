@@ -14,7 +14,7 @@ from meshgate.api import Origin
 from meshgate.plan.values.access_log import AccessLog
 from meshgate.plan.values.address import Address, CidrRange
 from meshgate.plan.values.http import HttpConnectionManagerPlan
-from meshgate.plan.values.tcp import TcpProxyPlan
+from meshgate.plan.values.tcp import MongoProxyPlan, TcpProxyPlan
 from meshgate.plan.values.tls import DownstreamTls
 
 
@@ -67,7 +67,7 @@ class FilterChainMatch(Struct, frozen=True, kw_only=True, cache_hash=True):
     source_ports: tuple[int, ...] = ()
 
 
-NetworkFilter = HttpConnectionManagerPlan | TcpProxyPlan
+NetworkFilter = HttpConnectionManagerPlan | MongoProxyPlan | TcpProxyPlan
 
 
 class FilterChainPlan(Struct, frozen=True, kw_only=True, cache_hash=True):

@@ -1,4 +1,4 @@
-"""TCP: bytes go to one cluster, or to one of several by weight."""
+"""TCP: bytes go to one cluster, or to one of several by weight; a filter before that may read them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,23 @@ class WeightedTcpCluster(Struct, frozen=True, kw_only=True, cache_hash=True):
 
 
 class TcpProxyPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
-    """The `tcp_proxy` network filter. `clusters` is never empty; with one cluster its weight says nothing."""
+    """The `tcp_proxy` network filter. `clusters` is never empty."""
 
     stat_prefix: str
     clusters: tuple[WeightedTcpCluster, ...]
+    is_weighted: bool = False
+    """Weights are written even if there is only one cluster."""
     idle_timeout: timedelta | None = None
     """None is Envoy's hour."""
+    max_connection_duration: timedelta | None = None
+    """None is no limit."""
     hash_source_ip: bool = False
     access_logs: tuple[AccessLog, ...] = ()
+    origin: Origin | None = None
+
+
+class MongoProxyPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """The `mongo_proxy` network filter: statistics of MongoDB's operations. Other bytes pass it as they are."""
+
+    stat_prefix: str
     origin: Origin | None = None
