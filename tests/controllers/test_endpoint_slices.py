@@ -127,3 +127,24 @@ def test_a_pod_that_has_ended_serves_nobody() -> None:
     )
     world.reconcile()
     assert slices(world) == []
+
+
+NAMED = """
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME, labels: {app: web}}
+spec: {hostname: NAME, subdomain: SUBDOMAIN, containers: [{name: c, command: [x]}]}
+"""
+
+
+def test_a_pod_has_a_name_below_the_service_that_its_subdomain_names() -> None:
+    named = NAMED.replace("NAME", "web-0").replace("SUBDOMAIN", "web")
+    elsewhere = NAMED.replace("NAME", "other-0").replace("SUBDOMAIN", "other")
+    world = World(SERVICE + named + elsewhere)
+    world.start_all()
+    [piece] = slices(world)
+    assert {each["targetRef"]["name"]: each.get("hostname") for each in piece["endpoints"]} == {
+        "web-0": "web-0",
+        "other-0": None,
+    }

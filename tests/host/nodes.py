@@ -42,7 +42,7 @@ DEADLINE_S = 60.0
 class _NoDns:
     """Pods of these tests ask for no names."""
 
-    def serve(self, pod_id: str, namespace: str, sockets: DnsSockets) -> None:
+    def serve(self, pod_id: str, namespace: str, sockets: DnsSockets, *, virtual: bool = True) -> None:
         pass
 
     def stop(self, pod_id: str) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from meshgate.errors import EnvironmentFault
 from meshgate.host.holder.requests import Operation
@@ -177,6 +178,9 @@ def test_files_of_a_pod_name_it() -> None:
     texts = {file.target: file.text for file in pod_files(pod, USER, host)}
     assert texts["/etc/resolv.conf"] == "nameserver 127.0.0.1\n"
     assert "10.1.2.3\tweb-1\n1.2.3.4\ta b\n" in texts["/etc/hosts"]
+    below = replace(pod, full_name="web-1.web.shop.svc.cluster.local")
+    [hosts] = [file.text for file in pod_files(below, USER, host) if file.target == "/etc/hosts"]
+    assert "10.1.2.3\tweb-1.web.shop.svc.cluster.local\tweb-1\n" in hosts
     assert texts["/etc/nsswitch.conf"] == "passwd: files systemd\nhosts: files dns\n"
     assert texts["/etc/passwd"] == "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/tmp:/bin/sh\n"
 

@@ -111,6 +111,20 @@ def test_an_ordinary_resolver_finds_names_as_in_kubernetes(name: str, address: s
     with_pod(scenario)
 
 
+def test_a_pod_without_sidecar_is_not_told_addresses_that_only_sidecars_know() -> None:
+    async def main() -> None:
+        async with running_network(TABLE) as running:
+            bare = POD._replace(pod_id="uid-bare", virtual_names=False)
+            pod = Pod(running, await running.network.attach(bare, None))
+            try:
+                assert texts(await pod.ask("web.shop.svc.cluster.local")) == ["10.96.0.10"]
+                assert texts(await pod.ask("edition.cnn.com")) == []
+            finally:
+                pod.namespace.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("tcp", [False, True])
 def test_answers_over_both_transports(tcp: bool) -> None:
     async def scenario(pod: Pod) -> None:

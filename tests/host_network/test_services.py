@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from meshgate.aio import Latest
 from meshgate.host.network import NetworkNamespace, PodIdentity, Ranges
@@ -360,3 +361,20 @@ def test_addresses_that_arent_of_ipv4_are_left_out() -> None:
 
     assert _rules((port,)) == _rules((only,))
     assert _udp_paths((port,)) == _udp_paths((only,))
+
+
+@pytest.mark.e2e
+def test_a_client_stays_with_one_endpoint_where_the_service_wants_it() -> None:
+    def check(pods: Pods) -> None:
+        with Echo(pods.servers[0], "one"), Echo(pods.servers[1], "two"):
+            pods.rules.apply((replace(web(*pods.addresses), by_client=True),))
+            answers = pods.client.run(lambda: [_call_here() for _ in range(20)])
+            assert len(names(answers)) == 1, answers
+
+    with_pods(check)
+
+
+def test_a_service_that_wants_it_later_has_its_chain_written_anew() -> None:
+    before, after = _rules((web("10.244.0.3"),)), _rules((replace(web("10.244.0.3"), by_client=True),))
+
+    assert change_batch(TABLES[0], before, after).steps()[0] == "flush chain svc-shop/web/tcp/80"

@@ -38,8 +38,7 @@ from meshgate.api.workload import (
 
 _SERVICE = (
     "allocateLoadBalancerNodePorts externalTrafficPolicy healthCheckNodePort internalTrafficPolicy ipFamilies "
-    "ipFamilyPolicy loadBalancerClass loadBalancerSourceRanges sessionAffinity sessionAffinityConfig "
-    "trafficDistribution"
+    "ipFamilyPolicy loadBalancerClass loadBalancerSourceRanges sessionAffinityConfig"
 )
 _SECURITY = "appArmorProfile runAsNonRoot seLinuxOptions seccompProfile windowsOptions"
 
@@ -48,7 +47,7 @@ _WITHOUT_EFFECT: Final[dict[type[Value], str]] = {
     TemplateMeta: "creationTimestamp finalizers generateName name namespace",
     Namespace: "finalizers",
     Service: _SERVICE,
-    GatewayService: _SERVICE + " clusterIP externalIPs publishNotReadyAddresses",
+    GatewayService: _SERVICE + " clusterIP externalIPs publishNotReadyAddresses sessionAffinity trafficDistribution",
     Endpoint: "deprecatedTopology hints",
     Pod: "affinity automountServiceAccountToken dnsPolicy enableServiceLinks imagePullSecrets nodeSelector os "
     "overhead preemptionPolicy priority priorityClassName runtimeClassName schedulerName schedulingGates tolerations "

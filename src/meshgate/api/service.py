@@ -21,6 +21,13 @@ class ServiceType(StrEnum):
     EXTERNAL_NAME = "ExternalName"
 
 
+class SessionAffinity(StrEnum):
+    """Whether a client's connections go to one endpoint."""
+
+    NONE = "None"
+    CLIENT_IP = "ClientIP"
+
+
 class TransportProtocol(StrEnum):
     """Protocol of a port."""
 
@@ -57,6 +64,10 @@ class Service(Value, frozen=True, kw_only=True):
     external_ips: tuple[str, ...] = msgspec.field(default=(), name="externalIPs")
     load_balancer_ip: str = msgspec.field(default="", name="loadBalancerIP")
     publish_not_ready_addresses: bool = False
+    session_affinity: SessionAffinity = SessionAffinity.NONE
+    """For clients without a sidecar: as with Istio, sidecars go by DestinationRules."""
+    traffic_distribution: str = ""
+    """Which endpoints are preferred: `PreferSameZone` (or `PreferClose`), `PreferSameNode`."""
 
     @property
     def is_headless(self) -> bool:

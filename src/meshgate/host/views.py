@@ -239,6 +239,8 @@ class PodFiles(Struct, frozen=True, kw_only=True):
     hostname: str
     address: str
     resolv_conf: str
+    full_name: str = ""
+    """Below the Service that its `subdomain` names."""
     aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Further lines of /etc/hosts: address and names."""
 
@@ -259,7 +261,7 @@ def pod_files(pod: PodFiles, user: User, host_files: Mapping[str, str]) -> tuple
 
 def _hosts(pod: PodFiles) -> str:
     lines = ["# made by meshgate", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"]
-    lines.append(f"{pod.address}\t{pod.hostname}")
+    lines.append("\t".join(filter(None, (pod.address, pod.full_name, pod.hostname))))
     lines += [f"{address}\t{' '.join(names)}" for address, names in pod.aliases]
     return "\n".join(lines) + "\n"
 

@@ -50,19 +50,26 @@ class _Serving:
 
 def desired(view: View, _settings: Settings, _now: str) -> Iterable[Write]:
     pods = _Serving(view.list("Pod"))
+    existing = existing_slices(view, MANAGER)
+    for service in view.list("Service"):
+        key = (meta(service)["namespace"], meta(service)["name"])
+        yield from slice_writes(_slices(service, pods), existing.pop(key, {}))
+    for leftover in existing.values():
+        yield from slice_writes((), leftover)
+
+
+def existing_slices(view: View, manager: str) -> dict[tuple[str, str], dict[str, Raw]]:
+    """A controller's slices by namespace and Service, each by its name."""
     existing: defaultdict[tuple[str, str], dict[str, Raw]] = defaultdict(dict)
     for piece in view.list("EndpointSlice"):
         labels = meta(piece).get("labels") or {}
-        if labels.get(MANAGED_BY) == MANAGER and not is_going(piece):
+        if labels.get(MANAGED_BY) == manager and not is_going(piece):
             existing[meta(piece)["namespace"], labels.get(SERVICE_NAME, "")][meta(piece)["name"]] = piece
-    for service in view.list("Service"):
-        key = (meta(service)["namespace"], meta(service)["name"])
-        yield from _writes(_slices(service, pods), existing.pop(key, {}))
-    for leftover in existing.values():
-        yield from _writes((), leftover)
+    return existing
 
 
-def _writes(wanted: Iterable[Raw], existing: Mapping[str, Raw]) -> Iterator[Write]:
+def slice_writes(wanted: Iterable[Raw], existing: Mapping[str, Raw]) -> Iterator[Write]:
+    """What makes a Service's slices those that are wanted."""
     left = dict(existing)
     for piece in wanted:
         old = left.pop(meta(piece)["name"], None)
@@ -72,6 +79,24 @@ def _writes(wanted: Iterable[Raw], existing: Mapping[str, Raw]) -> Iterator[Writ
             yield Modify(ref=ref(old), change=_with_content(piece))
     for old in left.values():
         yield Delete(ref=ref(old), missing_ok=True)
+
+
+def slice_object(owner: Raw, manager: str, letters: str) -> dict[str, Any]:
+    """An empty slice of the Service that the owner is, or is for."""
+    name, namespace = meta(owner)["name"], meta(owner)["namespace"]
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{name}-{letters}",
+            "namespace": namespace,
+            "labels": {SERVICE_NAME: name, MANAGED_BY: manager},
+            "ownerReferences": [owner_reference(owner)],
+        },
+        "addressType": "IPv4",
+        "endpoints": [],
+        "ports": [],
+    }
 
 
 def _with_content(piece: Raw) -> Any:
@@ -91,17 +116,8 @@ def _slices(service: Raw, pods: _Serving) -> list[Raw]:
 
 def _slice(service: Raw, ports: _Ports, pods: Sequence[Raw], publish_all: bool) -> Raw:
     name, namespace = meta(service)["name"], meta(service)["namespace"]
-    endpoints = [_endpoint(pod, publish_all) for pod in pods]
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": f"{name}-{short_hash([name, namespace, ports], 5)}",
-            "namespace": namespace,
-            "labels": {SERVICE_NAME: name, MANAGED_BY: MANAGER},
-            "ownerReferences": [owner_reference(service)],
-        },
-        "addressType": "IPv4",
+    endpoints = [_endpoint(pod, name, publish_all) for pod in pods]
+    return slice_object(service, MANAGER, short_hash([name, namespace, ports], 5)) | {
         "endpoints": sorted(endpoints, key=lambda endpoint: str(endpoint["addresses"])),
         "ports": [
             {"name": name, "protocol": protocol, "port": number} | ({"appProtocol": app} if app else {})
@@ -110,7 +126,7 @@ def _slice(service: Raw, ports: _Ports, pods: Sequence[Raw], publish_all: bool) 
     }
 
 
-def _endpoint(pod: Raw, publish_all: bool) -> dict[str, Any]:
+def _endpoint(pod: Raw, service: str, publish_all: bool) -> dict[str, Any]:
     terminating = is_going(pod)
     serving = is_ready(pod)
     metadata = meta(pod)
@@ -129,13 +145,14 @@ def _endpoint(pod: Raw, publish_all: bool) -> dict[str, Any]:
             "uid": metadata["uid"],
         },
         **({"nodeName": node} if node else {}),
-        **_hostname(pod),
+        **_hostname(pod, service),
     }
 
 
-def _hostname(pod: Raw) -> dict[str, str]:
+def _hostname(pod: Raw, service: str) -> dict[str, str]:
+    """The pod has a name of its own below the Service that its `subdomain` names."""
     spec = pod.get("spec") or {}
-    return {"hostname": spec["hostname"]} if spec.get("hostname") and spec.get("subdomain") else {}
+    return {"hostname": spec["hostname"]} if spec.get("hostname") and spec.get("subdomain") == service else {}
 
 
 def _ports(service_ports: Iterable[Mapping[str, Any]], pod: Raw) -> _Ports:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from meshgate.host.controllers.deployments import DEPLOYMENTS
+from meshgate.host.controllers.endpoint_mirrors import ENDPOINT_MIRRORS
 from meshgate.host.controllers.endpoint_slices import ENDPOINT_SLICES
 from meshgate.host.controllers.gateways import GATEWAYS
 from meshgate.host.controllers.namespaces import NAMESPACES
@@ -21,7 +22,15 @@ from meshgate.store.core import Result, StatusFault, Write
 
 log = logging.getLogger(__name__)
 
-CONTROLLERS: tuple[Controller, ...] = (NAMESPACES, GATEWAYS, SERVICES, SERVICE_ENTRIES, DEPLOYMENTS, ENDPOINT_SLICES)
+CONTROLLERS: tuple[Controller, ...] = (
+    NAMESPACES,
+    GATEWAYS,
+    SERVICES,
+    SERVICE_ENTRIES,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    ENDPOINT_MIRRORS,
+)
 """In the order in which one's writes are read by the next."""
 KINDS_READ = frozenset(kind for controller in CONTROLLERS for kind in controller.reads)
 ROUNDS = 20

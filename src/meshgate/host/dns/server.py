@@ -93,12 +93,15 @@ class DnsServer:
                 self.stop(pod_id)
             self._tasks = None
 
-    def serve(self, pod_id: str, namespace: str, sockets: DnsSockets) -> None:
-        """Answer on these sockets, for a pod of this namespace."""
+    def serve(self, pod_id: str, namespace: str, sockets: DnsSockets, *, virtual: bool = True) -> None:
+        """Answer on these sockets, for a pod of this namespace.
+
+        `virtual`: its applications know the hosts of ServiceEntries, as with Istio's agent beside them.
+        """
         loop = asyncio.get_running_loop()
         pod = _Pod(sockets, set())
         self._pods[pod_id] = pod
-        applications, envoy = self._view(namespace, virtual=True), self._view(namespace, virtual=False)
+        applications, envoy = self._view(namespace, virtual=virtual), self._view(namespace, virtual=False)
         loop.add_reader(sockets.udp, self._read_udp, sockets.udp, applications)
         loop.add_reader(sockets.envoy_udp, self._read_udp, sockets.envoy_udp, envoy)
         loop.add_reader(sockets.tcp, self._accept, sockets.tcp, applications, pod)

@@ -33,6 +33,7 @@ _META = {"mark": 3, "iifname": 6, "oifname": 7, "skgid": 11, "l4proto": 16}
 _PROTOCOLS: dict[Protocol, int] = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 _DNAT, _SNAT = 1, 0
 _RANDOM = 1
+_JENKINS, _SEED = 0, 1  # a seed of its own would give each new rule another order
 _ICMP_UNREACHABLE, _TCP_RESET, _ICMP_PORT_UNREACHABLE = 0, 1, 3
 
 
@@ -103,6 +104,14 @@ def random_endpoint(count: int, name: str, set_id: int) -> bytes:
     number = _expression("numgen", be32(1, _REGISTER), be32(2, count), be32(3, _RANDOM))
     choose = _lookup(name, _REGISTER, set_id)
     return number + choose + _nat(_DNAT, _REGISTER, _SECOND)
+
+
+def endpoint_of_client(count: int, name: str, set_id: int) -> bytes:
+    """`dnat to jhash ip saddr mod count seed 1 map @name`: a client comes to the same endpoint each time."""
+    client = _payload(_NETWORK_HEADER, _SOURCE_OFFSET, 4)
+    registers = be32(1, _REGISTER) + be32(2, _REGISTER)
+    number = _expression("hash", registers, be32(3, 4), be32(4, count), be32(5, _SEED), be32(7, _JENKINS))
+    return client + number + _lookup(name, _REGISTER, set_id) + _nat(_DNAT, _REGISTER, _SECOND)
 
 
 def translate_to(address: IPv4Address, port: int) -> bytes:

@@ -39,6 +39,8 @@ class PodIdentity(NamedTuple):
     name: str
     address: str = ""
     """The wanted address: `status.podIP` of a pod that had one already."""
+    virtual_names: bool = True
+    """Its applications know the hosts of ServiceEntries: whoever connects to their addresses needs a sidecar."""
 
 
 class PodNet(NamedTuple):

@@ -49,8 +49,8 @@ class FdKeeper(Protocol):
 class PodDns(Protocol):
     """Answers the pods' DNS queries."""
 
-    def serve(self, pod_id: str, namespace: str, sockets: DnsSockets) -> None:
-        """Answer on these sockets, for a pod of this namespace."""
+    def serve(self, pod_id: str, namespace: str, sockets: DnsSockets, *, virtual: bool = True) -> None:
+        """Answer on these sockets, for a pod of this namespace. `virtual`: applications know ServiceEntry hosts."""
 
     def stop(self, pod_id: str) -> None:
         """Leave the pod's sockets alone from now on, at once; no error if there are none."""
@@ -149,7 +149,8 @@ class PodNetwork:
 
     def _serve(self, pod: PodNamespace, address: IPv4Address) -> PodNet:
         self._pods[pod.identity.pod_id] = pod
-        self._dns.serve(pod.identity.pod_id, pod.identity.namespace, pod.sockets)
+        identity = pod.identity
+        self._dns.serve(identity.pod_id, identity.namespace, pod.sockets, virtual=identity.virtual_names)
         return pod.net(address, self._cluster_domain)
 
     def _assign(self, pod: PodIdentity) -> IPv4Address:

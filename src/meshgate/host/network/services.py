@@ -1,7 +1,7 @@
 """Services' virtual addresses for clients without a sidecar and for the host: translated in the router, by nftables.
 
     PREROUTING   nat      ip daddr . l4proto . th dport vmap @services      one chain for each port with endpoints
-      svc-…               dnat to numgen random mod N map { 0: address . port, … }
+      svc-…               dnat to numgen random mod N map { 0: address . port, … }, or to jhash ip saddr mod N map …
     REFUSE       filter   ip daddr @addresses  reject                       what no chain has translated
     POSTROUTING  nat      ip saddr . ip daddr @hairpins  snat to router     a pod reaches itself through its Service
 
@@ -25,6 +25,7 @@ from meshgate.aio import Latest
 from meshgate.host.network.conntrack import Conntrack
 from meshgate.host.network.expressions import (
     Protocol,
+    endpoint_of_client,
     endpoint_value,
     from_to_pair_in,
     jump_data,
@@ -82,16 +83,25 @@ class ServicePort(Struct, frozen=True, kw_only=True):
     port: int
     endpoints: tuple[Endpoint, ...] = ()
     """The ready ones; without any, connections are refused."""
+    by_client: bool = False
+    """`sessionAffinity: ClientIP`: a client's connections go to one endpoint, as long as the endpoints are these."""
 
 
 ServiceTable = tuple[ServicePort, ...]
 """All ports of all Services that have virtual addresses."""
 
 
+class _Chain(NamedTuple):
+    """What a chain does."""
+
+    endpoints: tuple[Endpoint, ...]
+    by_client: bool
+
+
 class _Rules(NamedTuple):
     """What the table holds: a value, so that two of them can be compared."""
 
-    chains: Mapping[str, tuple[Endpoint, ...]]
+    chains: Mapping[str, _Chain]
     services: Mapping[bytes, str]
     addresses: frozenset[bytes]
     hairpins: frozenset[bytes]
@@ -195,15 +205,15 @@ def change_batch(table: str, old: _Rules, new: _Rules) -> Batch:
 
 def _add_change(batch: Batch, table: str, old: _Rules, new: _Rules) -> None:
     """Chains come before the elements that name them and go after those."""
-    for chain, endpoints in sorted(new.chains.items()):
+    for chain, content in sorted(new.chains.items()):
         known = old.chains.get(chain)
-        if known == endpoints:
+        if known == content:
             continue
         if known is None:
             batch.add_chain(table, chain)
         else:
             batch.flush_chain(table, chain)
-        _add_endpoints(batch, table, chain, endpoints)
+        _add_endpoints(batch, table, chain, content)
     changed = {key for key, chain in old.services.items() if new.services.get(key) != chain}
     batch.delete_elements(table, "services", sorted(changed))
     added = sorted(item for item in new.services.items() if old.services.get(item[0]) != item[1])
@@ -215,20 +225,22 @@ def _add_change(batch: Batch, table: str, old: _Rules, new: _Rules) -> None:
         batch.delete_chain(table, chain)
 
 
-def _add_endpoints(batch: Batch, table: str, chain: str, endpoints: tuple[Endpoint, ...]) -> None:
+def _add_endpoints(batch: Batch, table: str, chain: str, content: _Chain) -> None:
+    endpoints = content.endpoints
     numbered = [
         Element(number.to_bytes(4, sys.byteorder), value_data(endpoint_value(IPv4Address(address), port)))
         for number, (address, port) in enumerate(endpoints)
     ]
     name, set_id = batch.add_anonymous_set(table, _ENDPOINTS, numbered)
-    batch.add_rule(table, chain, random_endpoint(len(endpoints), name, set_id))
+    chosen = endpoint_of_client if content.by_client else random_endpoint
+    batch.add_rule(table, chain, chosen(len(endpoints), name, set_id))
     # A packet that met the rules just before a change may look into their map just after it, when its elements are void
     # already, and would be refused: the rule that follows needs no map.
     batch.add_rule(table, chain, translate_to(IPv4Address(endpoints[0].address), endpoints[0].port))
 
 
 def _rules(table: ServiceTable) -> _Rules:
-    chains: dict[str, tuple[Endpoint, ...]] = {}
+    chains: dict[str, _Chain] = {}
     services: dict[bytes, str] = {}
     addresses: set[bytes] = set()
     hairpins: set[bytes] = set()
@@ -239,7 +251,7 @@ def _rules(table: ServiceTable) -> _Rules:
         if not endpoints:
             continue
         chain = f"svc-{port.service}/{port.protocol}/{port.port}"
-        chains[chain] = endpoints
+        chains[chain] = _Chain(endpoints, port.by_client)
         services.update((service_key(address, port.protocol, port.port), chain) for address in virtual)
         hairpins.update(IPv4Address(endpoint.address).packed * 2 for endpoint in endpoints)
     return _Rules(chains, services, frozenset(addresses), frozenset(hairpins))

@@ -168,6 +168,12 @@ class Building:
         """As the kubelet: the pod's name, cut to what a kernel takes."""
         return (self.pod.spec.hostname or self.pod.meta.name)[:63].rstrip("-.")
 
+    @property
+    def full_name(self) -> str:
+        """With `subdomain` and the cluster's domain; empty without a subdomain."""
+        subdomain = self.pod.spec.subdomain
+        return f"{self.hostname}.{subdomain}.{self.pod.meta.namespace}.svc.{self.mesh.domain}" if subdomain else ""
+
     def view(
         self,
         user: User,
@@ -179,7 +185,11 @@ class Building:
         """What a container of this pod sees, besides what is its own."""
         aliases = tuple((alias.ip, alias.hostnames) for alias in self.pod.spec.host_aliases)
         about = PodFiles(
-            hostname=self.hostname, address=self.net.address, resolv_conf=self.net.resolv_conf, aliases=aliases
+            hostname=self.hostname,
+            full_name=self.full_name,
+            address=self.net.address,
+            resolv_conf=self.net.resolv_conf,
+            aliases=aliases,
         )
         return View(
             user=user,

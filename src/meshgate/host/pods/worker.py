@@ -162,7 +162,9 @@ class PodWorker:
 
     async def _connect(self) -> PodNet:
         """The pod's network: the one it has, or a new one, tried until there is one."""
-        identity = PodIdentity(self.uid, self.ref.namespace, self.ref.name, stored_address(self._raw))
+        identity = PodIdentity(
+            self.uid, self.ref.namespace, self.ref.name, stored_address(self._raw), virtual_names=self._has_sidecar()
+        )
         pause_s = _RETRY_FIRST_S
         while True:
             try:
@@ -177,11 +179,14 @@ class PodWorker:
 
     async def _attach(self, identity: PodIdentity) -> PodNet:
         capture = None
-        if proxy_role(self.pod.meta, self.pod.spec) == "sidecar":
+        if self._has_sidecar():
             capture, _ = parse_capture(dict(self.pod.meta.annotations), self.ref)
         net = await self._deps.network.attach(identity, capture)
         self._say("", "")
         return net
+
+    def _has_sidecar(self) -> bool:
+        return proxy_role(self.pod.meta, self.pod.spec) == "sidecar"
 
     def _known(self, newest: Mapping[str, ChildState]) -> dict[str, ContainerState]:
         stored = stored_containers(self._raw, self._deps.now())
