@@ -102,7 +102,7 @@ LOCAL = "default.svc.cluster.local"
         pytest.param(
             WEB + istio("DestinationRule", "dr", "{host: wep}"),
             'DestinationRule/default/dr spec.host: no service "wep.default.svc.cluster.local"; '
-            'nearest: "web.default.svc.cluster.local" [IST0101]',
+            'nearest: "web.default.svc.cluster.local" [IST0174]',
             id="rule for nobody",
         ),
         pytest.param(

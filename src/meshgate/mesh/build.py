@@ -25,6 +25,7 @@ from meshgate.api import (
     of_type,
 )
 from meshgate.mesh.aliases import with_aliases
+from meshgate.mesh.analysis import analysis, beside
 from meshgate.mesh.destination_rules import bind_destination_rules
 from meshgate.mesh.endpoints import (
     EndpointCollector,
@@ -38,7 +39,6 @@ from meshgate.mesh.gateways import bind_gateways
 from meshgate.mesh.kubernetes_services import kubernetes_service
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.protocol import Protocol
-from meshgate.mesh.references import broken_references
 from meshgate.mesh.service import MeshService, service_order
 from meshgate.mesh.service_entries import service_entry_services
 from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
@@ -86,7 +86,7 @@ def build(
         selecting=selecting_by_namespace(services),
         targets_by_address=targets_by_address(memo, services, endpoints),
     )
-    problems = {*delegation_problems, *memo.get(broken_references, snapshot.world, workloads)}
+    problems = {*delegation_problems, *memo.nest(analysis, snapshot.world, beside(objects))}
     return snapshot, tuple(sorted(problems, key=str))
 
 

@@ -1,0 +1,84 @@
+"""What only the analysis reads: it stands beside the world, because no plan depends on it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from meshgate.api import (
+    AnyResource,
+    Deployment,
+    IstioOperator,
+    Labels,
+    Namespace,
+    Pod,
+    Resource,
+    Service,
+    ServiceEntry,
+    WorkloadEntry,
+    installation,
+    is_subset,
+    of_type,
+)
+
+Labelled = tuple[str, Labels]
+"""A namespace, and the labels of workloads in it."""
+
+
+class Beside(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Objects, and the labels of all workloads that are or will be."""
+
+    labels: tuple[Labelled, ...] = ()
+    """Sorted, each once: of pods, of Deployments' templates, of gateways to come, of WorkloadEntries."""
+    namespaces: tuple[Resource[Namespace], ...] = ()
+    services: tuple[Resource[Service], ...] = ()
+    entries: tuple[Resource[ServiceEntry], ...] = ()
+    deployments: tuple[Resource[Deployment], ...] = ()
+
+
+def beside(resources: Sequence[AnyResource]) -> Beside:
+    """What is read of these objects, in an order that does not depend on theirs."""
+    return Beside(
+        labels=tuple(sorted(set(_labels(resources)))),
+        namespaces=_sorted(of_type(resources, Namespace)),
+        services=_sorted(of_type(resources, Service)),
+        entries=_sorted(of_type(resources, ServiceEntry)),
+        deployments=_sorted(of_type(resources, Deployment)),
+    )
+
+
+def _sorted(resources: Iterable[Resource]) -> tuple[Resource, ...]:  # type: ignore[type-arg]  # of any one kind
+    return tuple(sorted(resources, key=lambda resource: resource.ref))
+
+
+def _labels(resources: Sequence[AnyResource]) -> Iterator[Labelled]:
+    yield from ((pod.meta.namespace, pod.meta.labels) for pod in of_type(resources, Pod))
+    for deployment in of_type(resources, Deployment):
+        yield deployment.meta.namespace, deployment.spec.template.metadata.labels
+    for entry in of_type(resources, WorkloadEntry):
+        yield entry.meta.namespace, entry.spec.labels
+    if of_type(resources, IstioOperator):  # their Deployments come once they are stored
+        standing = installation(resources)
+        for component in (*standing.ingress_gateways, *standing.egress_gateways):
+            yield component.namespace, component.label
+
+
+class LabelIndex:
+    """Finds out whether there is a workload with certain labels."""
+
+    def __init__(self, labels: Iterable[Labelled]) -> None:
+        self._by_pair: dict[tuple[str, str], list[Labelled]] = defaultdict(list)
+        self.namespaces: set[str] = set()
+        for labelled in labels:
+            self.namespaces.add(labelled[0])
+            for pair in labelled[1]:
+                self._by_pair[pair].append(labelled)
+
+    def has(self, wanted: Labels, namespace: str | None = None) -> bool:
+        """Whether one has all of them, in this namespace or (None) in any."""
+        if not wanted:
+            return namespace in self.namespaces if namespace is not None else bool(self.namespaces)
+        rarest = min((self._by_pair.get(pair, []) for pair in wanted), key=len)
+        return any(is_subset(wanted, labels) for owner, labels in rarest if namespace in (None, owner))

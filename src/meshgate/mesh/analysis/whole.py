@@ -1,0 +1,96 @@
+"""The analysis of a whole mesh: every check of every object, each remembered by what it reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from meshgate.api import Namespace, Origin, Problem, Resource, codes
+from meshgate.mesh.analysis.beside import Beside, LabelIndex
+from meshgate.mesh.analysis.deployments import Selectors, deployment_problems, is_in_mesh
+from meshgate.mesh.analysis.destination_rules import Sendings, idle_subset_problems, rule_problems
+from meshgate.mesh.analysis.destinations import destination_problems
+from meshgate.mesh.analysis.gateways import binding_problems, selector_problems
+from meshgate.mesh.analysis.indexes import GatewayIndex, ServiceIndex, SubsetIndex
+from meshgate.mesh.analysis.mesh_rules import bypassed_subset_problems, sent_to, shared_host_problems, subset_hosts
+from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
+from meshgate.mesh.destination_rules import BoundDestinationRule
+from meshgate.mesh.gateways import BoundGateway
+from meshgate.mesh.memo import Memo
+from meshgate.mesh.problems import warning
+from meshgate.mesh.snapshot import World
+from meshgate.mesh.virtual_services import BoundVirtualService
+
+VirtualServices = tuple[BoundVirtualService, ...]
+Rules = tuple[BoundDestinationRule, ...]
+
+
+def analysis(memo: Memo, world: World, beside: Beside) -> tuple[Problem, ...]:
+    """All problems between objects, each once; for `Memo.nest`."""
+    domain = world.facts.config_domain
+    services = memo.get(ServiceIndex, world.services, domain)
+    labels = memo.get(LabelIndex, beside.labels)
+    found = [
+        *memo.nest(_of_virtual_services, world.virtual_services, services, world.destination_rules, world.gateways),
+        *memo.nest(_of_rules, world.destination_rules, services, labels),
+        *memo.nest(_of_idle_subsets, world.destination_rules, world.virtual_services, domain),
+        *memo.get(taken_host_problems, world.services, services),
+        *(problem for gateway in world.gateways for problem in memo.get(selector_problems, gateway, labels)),
+        *(problem for service in beside.services for problem in memo.get(port_name_problems, service)),
+        *(problem for entry in beside.entries for problem in memo.get(entry_problems, entry, labels)),
+        *_of_deployments(memo, world, beside),
+        *(problem for namespace in beside.namespaces for problem in _of_namespace(namespace)),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _of_virtual_services(
+    memo: Memo,
+    virtual_services: VirtualServices,
+    services: ServiceIndex,
+    rules: Rules,
+    bound_gateways: tuple[BoundGateway, ...],
+) -> tuple[Problem, ...]:
+    gateways = memo.get(GatewayIndex, bound_gateways)
+    subsets = memo.get(SubsetIndex, rules)
+    hosts = memo.same(memo.get(subset_hosts, virtual_services, services.domain))
+    found = list(memo.get(shared_host_problems, virtual_services))
+    for one in virtual_services:
+        found += memo.get(destination_problems, one, services, subsets)
+        found += memo.get(binding_problems, one, gateways)
+        found += memo.get(bypassed_subset_problems, one, hosts, services.domain)
+    return tuple(found)
+
+
+def _of_rules(memo: Memo, rules: Rules, services: ServiceIndex, labels: LabelIndex) -> tuple[Problem, ...]:
+    return tuple(problem for rule in rules for problem in memo.get(rule_problems, rule, services, labels))
+
+
+def _of_idle_subsets(memo: Memo, rules: Rules, virtual_services: VirtualServices, domain: str) -> tuple[Problem, ...]:
+    subsets: dict[str, set[str]] = defaultdict(set)
+    for virtual_service in virtual_services:
+        for host, subset in memo.get(sent_to, virtual_service, domain):
+            if subset:
+                subsets[host].add(subset)
+    in_order = ((host, tuple(sorted(names))) for host, names in sorted(subsets.items()))
+    sendings = memo.same(Sendings(subsets=tuple(in_order)))
+    return tuple(problem for rule in rules for problem in memo.get(idle_subset_problems, rule, sendings))
+
+
+def _of_deployments(memo: Memo, world: World, beside: Beside) -> Iterator[Problem]:
+    if not beside.deployments:
+        return
+    selectors = memo.get(Selectors, world.services)
+    labels = {namespace.meta.name: dict(namespace.meta.labels) for namespace in beside.namespaces}
+    for one in beside.deployments:
+        if is_in_mesh(one, labels.get(one.meta.namespace, {})):
+            selecting = selectors.of(one.meta.namespace, one.spec.template.metadata.labels)
+            yield from memo.get(deployment_problems, one, selecting)
+
+
+def _of_namespace(resource: Resource[Namespace]) -> Iterator[Problem]:
+    """IST0123."""
+    given = [name for name in ("istio-injection", "istio.io/rev") if resource.meta.label(name)]
+    if len(given) > 1:
+        text = f"the labels {' and '.join(given)} both say whether pods are injected; the first decides"
+        yield warning(codes.INJECTION_LABELS, Origin(resource.ref, "metadata.labels"), text, "keep one of them")
