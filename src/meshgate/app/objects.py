@@ -31,12 +31,30 @@ class Decoded:
     def __init__(self) -> None:
         self._known: dict[Ref, _Read] = {}
         self._tried: dict[Ref, _Read] = {}
+        self._faulty: dict[Ref, tuple[Problem, ...]] = {}
 
-    def take(self, objects: Mapping[Ref, Raw]) -> tuple[tuple[AnyResource, ...], tuple[Problem, ...]]:
-        """Exactly these objects, as resources, and what is wrong with those that are none (any more)."""
-        self._known = {ref: self._read(ref, raw) for ref, raw in objects.items()}
-        resources = tuple(resource for _, resource, _ in self._known.values() if resource is not None)
-        return resources, tuple(problem for _, _, problems in self._known.values() for problem in problems)
+    def follow(self, changed: Mapping[Ref, Raw | None]) -> None:
+        """Take over what has changed; None: the object is there no more. Kinds that are not compiled are left out."""
+        for ref, raw in changed.items():
+            if ref.kind not in KINDS_COMPILED:
+                continue
+            self._faulty.pop(ref, None)
+            if raw is None:
+                self._known.pop(ref, None)
+                continue
+            self._known[ref] = read = self._read(ref, raw)
+            if read.problems:
+                self._faulty[ref] = read.problems
+
+    @property
+    def resources(self) -> tuple[AnyResource, ...]:
+        """All objects that could be decoded."""
+        return tuple(resource for _, resource, _ in self._known.values() if resource is not None)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with objects by themselves."""
+        return tuple(problem for problems in self._faulty.values() for problem in problems)
 
     def tried(self, changes: Iterable[Change]) -> tuple[tuple[AnyResource, ...], tuple[Problem, ...]]:
         """The resources as they would be after these changes, and what is wrong with the changed ones.

@@ -75,7 +75,9 @@ class Pipeline:
         self._now = now
         self._decoded = Decoded()
         self._guests: dict[str, Proxy] = {}
-        self._seen: Mapping[Ref, Raw] = {}
+        self._objects: dict[Ref, Raw] = {}
+        self._followed = -1
+        """The revision of the store up to which all changes are in."""
 
     async def run(self) -> None:
         """Follow the store, for ever."""
@@ -87,11 +89,10 @@ class Pipeline:
     def build(self) -> Built:
         """Compile what the store holds now and publish it."""
         began = self._now()
-        objects = self._settled_objects()
-        revision = self._store.revision.value
-        resources, problems = self._decoded.take(
-            {ref: raw for ref, raw in objects.items() if ref.kind in KINDS_COMPILED}
-        )
+        changed = self._follow()
+        if changed and self._settle(changed):
+            self._follow()
+        revision, resources = self._followed, self._decoded.resources
         proxies = self._guests | proxies_of(resources)
         compiled = self._compiler.compile(resources, proxies.values())
         tables = {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
@@ -103,7 +104,7 @@ class Pipeline:
             resources=resources,
             proxies=proxies,
             tables=tables,
-            problems=self.placed((*problems, *compiled.problems)),
+            problems=self.placed((*self._decoded.problems, *compiled.problems)),
             seconds=self._now() - began,
         )
         self.built.set(built)
@@ -159,18 +160,25 @@ class Pipeline:
             built = msgspec.structs.replace(self.built.value, revision=self._store.revision.value, failure=failure)
             self.built.set(built)
 
-    def _settled_objects(self) -> Mapping[Ref, Raw]:
-        """All objects, after the controllers had their turn."""
-        objects = self._objects()
-        known = self._seen
-        changed = {ref.kind for ref, raw in objects.items() if known.get(ref) is not raw}
-        changed |= {ref.kind for ref in known.keys() - objects.keys()}
-        if changed and self._settle(changed):
-            objects = self._objects()
-        self._seen = objects
-        return objects
+    def _follow(self) -> Collection[str]:
+        """Take over what has changed in the store; the kinds of it."""
+        changes = self._store.changes_since(self._followed)
+        if changes is None:
+            objects = self._read_all()
+            changed: dict[Ref, Raw | None] = dict.fromkeys(self._objects.keys() - objects.keys())
+            changed |= {ref: raw for ref, raw in objects.items() if self._objects.get(ref) is not raw}
+        else:
+            changed = {change.ref: change.after for change in changes if change.ref.kind in KINDS_FOLLOWED}
+        for ref, raw in changed.items():
+            if raw is None:
+                self._objects.pop(ref, None)
+            else:
+                self._objects[ref] = raw
+        self._decoded.follow(changed)
+        self._followed = self._store.revision.value
+        return {ref.kind for ref in changed}
 
-    def _objects(self) -> dict[Ref, Raw]:
+    def _read_all(self) -> dict[Ref, Raw]:
         return {
             Ref(kind, meta(raw).get("namespace", ""), meta(raw)["name"]): raw
             for kind in KINDS_FOLLOWED

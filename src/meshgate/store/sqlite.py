@@ -141,6 +141,12 @@ class Store:
         """The objects of a kind, sorted by namespace and name; `namespace` None: of all namespaces."""
         return tuple(self._index.select(kind, namespace, selector))
 
+    def changes_since(self, revision: int) -> Sequence[Change] | None:
+        """What was changed after a revision, in order; None if that is too long ago to know."""
+        if revision < self._history.oldest:
+            return None
+        return [change for _, change in self._history.after(revision, self._history.newest - revision)]
+
     def positions(self, ref: Ref) -> Positions | None:
         """Where the object was written, if it came from a file."""
         return self._index.positions_of(ref)
