@@ -31,10 +31,11 @@ def objects_of(file: Path) -> list[AnyResource]:
 def resources_of(
     objects: Sequence[AnyResource], *, edge_socket: str = EDGE_PATH, compiler: Compiler | None = None
 ) -> tuple[Compiled, list[Resource]]:
-    """All resources in the order in which they are sent, and what was compiled with them."""
+    """All resources in the order in which kinds are sent, by name, and what was compiled with them."""
     (proxy,) = proxies_of(objects).values()
     if proxy.edge_socket is not None:
         proxy = replace(proxy, edge_socket=edge_socket)
     compiled = (compiler or Compiler(Facts())).compile(objects, [proxy])
     types = compiled.tables[proxy].types
-    return compiled, [item for kind in (CLUSTER, ENDPOINTS, LISTENER, ROUTES) for item in types.get(kind, {}).values()]
+    named = (types.get(kind, {}) for kind in (CLUSTER, ENDPOINTS, LISTENER, ROUTES))
+    return compiled, [found[name] for found in named for name in sorted(found)]

@@ -14,7 +14,8 @@ def resources(text: str) -> tuple[AnyResource, ...]:
     for document in given:
         metadata = document.raw["metadata"]
         assert isinstance(metadata, dict)
-        raw = {**document.raw, "metadata": {"namespace": "default", **metadata}}
+        where = {} if document.raw["kind"] == "Namespace" else {"namespace": "default"}
+        raw = {**document.raw, "metadata": {**where, **metadata}}
         resource, faults = decode_all(raw)
         assert resource is not None, [str(fault) for fault in faults]
         found.append(resource)

@@ -354,7 +354,8 @@ def test_tls_that_cannot_be_had_fails_closed(mode: str) -> None:
     ("policy", "path"),
     [
         pytest.param(
-            "{portLevelSettings: [{port: {number: 81}}, {port: {number: 80}, tls: {mode: SIMPLE}}]}, "
+            "{portLevelSettings: [{port: {number: 81}, loadBalancer: {simple: RANDOM}}, "
+            "{port: {number: 80}, tls: {mode: SIMPLE}}]}, "
             "subsets: [{name: v1}]",
             "spec.trafficPolicy.portLevelSettings[1].tls",
             id="port",

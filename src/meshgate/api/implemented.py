@@ -12,12 +12,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from meshgate.api.mesh_fields import ACCEPTED
+
 Table = Mapping[str, tuple[str, ...]]
 
 _ENDPOINT: Final = ("address", "ports", "labels", "weight", "locality", "serviceAccount")
-_BALANCERS: Final = ("simple", "consistentHash", "warmup", "warmupDurationSecs")
+_BALANCERS: Final = ("simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting")
 _PORT_POLICY: Final = ("port", "loadBalancer", "connectionPool", "outlierDetection", "tls")
-_POLICY: Final = ("loadBalancer", "connectionPool", "outlierDetection", "tls", "portLevelSettings", "proxyProtocol")
+_POLICY: Final = (
+    "loadBalancer",
+    "connectionPool",
+    "outlierDetection",
+    "tls",
+    "portLevelSettings",
+    "proxyProtocol",
+    "retryBudget",
+)
 
 IMPLEMENTED: Final[Table] = {
     "Gateway.spec": ("selector", "servers"),
@@ -81,6 +91,7 @@ IMPLEMENTED: Final[Table] = {
     "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"),
     "ServiceEntry.spec.endpoints": _ENDPOINT,
     "WorkloadEntry.spec": _ENDPOINT,
+    **ACCEPTED,
 }
 """What this version does. Kinds without an entry are implemented as far as their types go."""
 

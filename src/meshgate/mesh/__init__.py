@@ -24,10 +24,11 @@ from meshgate.mesh.memo import Memo
 from meshgate.mesh.nearest import Nearest
 from meshgate.mesh.problems import at, missing_reference, warning
 from meshgate.mesh.protocol import Protocol, parse_protocol
-from meshgate.mesh.scope import ClientSelectors, Scope, View, client_selectors, view_of
+from meshgate.mesh.scope import ClientSelectors, Scope, View, client_selectors, place_keys, view_of
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
 from meshgate.mesh.targets import service_targets
+from meshgate.mesh.topology import Distribution, split_locality, with_topology
 from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule, TcpRule, TlsRule, http_destinations
 from meshgate.mesh.workloads import Workload, workload_of
 
@@ -40,6 +41,7 @@ __all__ = [
     "BoundVirtualService",
     "ClientSelectors",
     "DestinationRuleIndex",
+    "Distribution",
     "EndpointTable",
     "Facts",
     "FixedEndpoint",
@@ -75,8 +77,11 @@ __all__ = [
     "matches",
     "missing_reference",
     "parse_protocol",
+    "place_keys",
     "service_targets",
+    "split_locality",
     "view_of",
     "warning",
+    "with_topology",
     "workload_of",
 ]

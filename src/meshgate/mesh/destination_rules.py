@@ -8,12 +8,22 @@ counts. (istio:pilot/pkg/model/destination_rule.go, push_context.go#destinationR
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import Struct
 
-from meshgate.api import DestinationRule, Labels, Origin, Ref, Resource, Subset, TrafficPolicy, is_subset
+from meshgate.api import (
+    DestinationRule,
+    Labels,
+    Origin,
+    PortTrafficPolicy,
+    Ref,
+    Resource,
+    Subset,
+    TrafficPolicy,
+    is_subset,
+)
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.host import HostIndex, full_name
 from meshgate.mesh.memo import Memo
@@ -44,6 +54,13 @@ class BoundDestinationRule(Struct, frozen=True, kw_only=True, cache_hash=True):
     @property
     def namespace(self) -> str:
         return self.ref.namespace
+
+    def all_policies(self) -> Iterator[TrafficPolicy | PortTrafficPolicy]:
+        """Those of the host, of subsets and of ports."""
+        for policy in (self.policy, *(bound.subset.traffic_policy for bound in self.subsets)):
+            if policy is not None:
+                yield policy
+                yield from policy.port_level_settings
 
 
 def bind_destination_rules(

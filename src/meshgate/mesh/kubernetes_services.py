@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshgate.api import Origin, Resource, Service, ServicePort, ServiceType, TransportProtocol
 from meshgate.mesh.protocol import Protocol, service_port_protocol
 from meshgate.mesh.service import SERVICE_LABELS, MeshService, Port, Resolving
+from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION, distribution_of
 from meshgate.mesh.visibility import Export, resolve_export
 
 EXPORT_ANNOTATION = "networking.istio.io/exportTo"
@@ -15,7 +16,9 @@ def service_hostname(name: str, namespace: str, domain: str) -> str:
     return f"{name}.{namespace}.svc.{domain}"
 
 
-def kubernetes_service(resource: Resource[Service], domain: str, default_export: Export) -> MeshService:
+def kubernetes_service(
+    resource: Resource[Service], domain: str, default_export: Export, namespace_distribution: str = ""
+) -> MeshService:
     """The mesh's view of a Service. An `ExternalName` Service becomes an alias, or nothing but a name if outside."""
     meta, spec = resource.meta, resource.spec
     is_alias = spec.type is ServiceType.EXTERNAL_NAME and spec.external_name != ""
@@ -32,6 +35,9 @@ def kubernetes_service(resource: Resource[Service], domain: str, default_export:
         creation=meta.creation,
         selector=spec.selector,
         alias_of=spec.external_name if is_alias else "",
+        distribution=distribution_of(
+            spec.traffic_distribution, meta.annotation(DISTRIBUTION_ANNOTATION), namespace_distribution
+        ),
         labels=tuple(pair for pair in meta.labels if pair[0] in SERVICE_LABELS),
     )
 

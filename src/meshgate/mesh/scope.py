@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from msgspec import Struct
 
-from meshgate.api import Labels
+from meshgate.api import Labels, LocalityLoadBalancerSetting
 from meshgate.mesh.destination_rules import BoundDestinationRule, DestinationRuleIndex
 from meshgate.mesh.host import MESH, HostIndex, is_wildcard, is_within
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.service import MeshService
 from meshgate.mesh.snapshot import World
+from meshgate.mesh.topology import Distribution
 from meshgate.mesh.virtual_services import BoundVirtualService
 
 
@@ -206,10 +207,14 @@ class ClientSelectors(Struct, frozen=True, kw_only=True, cache_hash=True):
     label_keys: frozenset[str]
     namespaces: frozenset[str]
     """Those that some match names as its source."""
+    place_keys: frozenset[str] | None = None
+    """The labels by which clients prefer endpoints; None: it does not matter at all where a client is."""
 
 
 def client_selectors(
-    virtual_services: tuple[BoundVirtualService, ...], rules: tuple[BoundDestinationRule, ...]
+    virtual_services: tuple[BoundVirtualService, ...],
+    rules: tuple[BoundDestinationRule, ...],
+    place_keys: frozenset[str] | None = None,
 ) -> ClientSelectors:
     """What the matches of VirtualServices and the selectors of DestinationRules look at."""
     sources = [source for virtual_service in virtual_services for source in _sources(virtual_service)]
@@ -217,7 +222,28 @@ def client_selectors(
     return ClientSelectors(
         label_keys=frozenset(key for labels in selected for key, _ in labels),
         namespaces=frozenset(namespace for _, namespace in sources if namespace),
+        place_keys=place_keys,
     )
+
+
+def place_keys(
+    rules: tuple[BoundDestinationRule, ...],
+    services: tuple[MeshService, ...],
+    setting: LocalityLoadBalancerSetting | None,
+) -> frozenset[str] | None:
+    """The labels in `failoverPriority`; None where nothing prefers endpoints by where they are.
+
+    Without a setting of its own, a policy that has outlier detection fails over as the mesh says.
+    """
+    policies = [policy for rule in rules for policy in rule.all_policies()]
+    settings = [policy.load_balancer.locality_lb_setting for policy in policies if policy.load_balancer]
+    given = [one for one in (*settings, setting) if one is not None]
+    distributions = {service.distribution for service in services} - {Distribution.ANY}
+    is_default = any(policy.outlier_detection is not None for policy in policies)
+    if not (distributions or is_default or any(one.distribute for one in given)):
+        return None
+    keys = (key.partition("=")[0] for one in given for key in one.failover_priority)
+    return frozenset((*keys, *(key for one in distributions for key in one.labels)))
 
 
 def _sources(virtual_service: BoundVirtualService) -> Iterator[tuple[Labels, str]]:

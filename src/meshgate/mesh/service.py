@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from meshgate.api import Labels, Origin
 from meshgate.mesh.protocol import Protocol
+from meshgate.mesh.topology import Distribution
 from meshgate.mesh.visibility import Export, is_visible
 
 
@@ -90,6 +91,8 @@ class MeshService(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Host names of the `ExternalName` Services that mean this one."""
     alias_of: str = ""
     fixed: tuple[FixedEndpoint, ...] = ()
+    distribution: Distribution = Distribution.ANY
+    """What of its endpoints it wants preferred."""
     labels: Labels = ()
     """Only those that Istio looks at (`SERVICE_LABELS`)."""
 

@@ -17,6 +17,7 @@ from meshgate.api import (
 from meshgate.mesh.host import is_address, is_wildcard
 from meshgate.mesh.protocol import parse_protocol
 from meshgate.mesh.service import SERVICE_LABELS, FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
+from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION, distribution_of, with_topology
 from meshgate.mesh.visibility import Export, resolve_export
 
 RESOLVING = {
@@ -31,11 +32,12 @@ RESOLVED_BY_NAME = frozenset({Resolving.DNS, Resolving.DNS_ROUND_ROBIN})
 
 
 def service_entry_services(
-    resource: Resource[ServiceEntry], cluster_id: str, default_export: Export
+    resource: Resource[ServiceEntry], cluster_id: str, default_export: Export, namespace_distribution: str = ""
 ) -> tuple[MeshService, ...]:
     """The mesh's view of a ServiceEntry: a service for each host."""
     meta, spec = resource.meta, resource.spec
     resolving = RESOLVING[spec.resolution]
+    distribution = distribution_of(meta.annotation(DISTRIBUTION_ANNOTATION), namespace_distribution)
     return tuple(
         MeshService(
             hostname=host.lower(),
@@ -49,6 +51,7 @@ def service_entry_services(
             is_external=spec.location is Location.MESH_EXTERNAL,
             export=resolve_export(spec.export_to, meta.namespace, default_export),
             creation=meta.creation,
+            distribution=distribution,
             labels=tuple(pair for pair in meta.labels if pair[0] in SERVICE_LABELS),
             selector=spec.workload_selector.labels if spec.workload_selector else (),
             fixed=_fixed_endpoints(resource, host, cluster_id) if resolving in RESOLVED_BY_NAME else (),
@@ -96,14 +99,14 @@ def entry_port(entry: WorkloadEntry, port: Port) -> int:
     return port.target if isinstance(port.target, int) and port.target else port.number
 
 
-def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str) -> MeshEndpoint:
+def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str, cluster_id: str) -> MeshEndpoint:
     """An endpoint that a ServiceEntry lists, with its workload's identifier. (A Unix socket has no port.)"""
     return MeshEndpoint(
         address=entry.address,
         port=0 if entry.address.startswith("unix://") else entry_port(entry, port),
         weight=entry.weight or 1,
         locality=entry.locality,
-        labels=entry.labels,
+        labels=with_topology(entry.labels, entry.locality, cluster_id, network=entry.network),
         workload=workload,
         network=entry.network,
     )
@@ -128,7 +131,7 @@ def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, cluster_id: st
     if not entries and not is_wildcard(host) and resource.spec.workload_selector is None:
         entries = [(WorkloadEntry(address=host), _identifier(resource, resource.meta.name, (), cluster_id))]
     return tuple(
-        FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, workload))
+        FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, workload, cluster_id))
         for port in (_port(given) for given in resource.spec.ports)
         for entry, workload in entries
     )

@@ -10,11 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from meshgate.api import Labels
-from meshgate.mesh import ClientSelectors, HeadlessAddresses
+from meshgate.mesh import ClientSelectors, HeadlessAddresses, with_topology
 from meshgate.plan.proxy import Proxy
+
+
+class Place(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Where a client is, as far as endpoints are preferred by it."""
+
+    locality: str = ""
+    """`region/zone/subzone`."""
+    labels: Labels = ()
+    """Those in a `failoverPriority`, of the workload and its place."""
 
 
 class Client(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -27,6 +37,8 @@ class Client(Struct, frozen=True, kw_only=True, cache_hash=True):
     has_ipv4: bool = True
     has_ipv6: bool = False
     dns_resolver: tuple[str, int] | None = None
+    place: Place | None = None
+    """None: nothing in the mesh depends on it."""
     own_address: str = ""
     """Given where the proxy itself is behind a headless service: it needs no listener for itself."""
 
@@ -42,5 +54,18 @@ def client_of(proxy: Proxy, selectors: ClientSelectors, headless: Iterable[Headl
         has_ipv4=not has_ipv6 or any("." in address for address in proxy.addresses),
         has_ipv6=has_ipv6,
         dns_resolver=proxy.dns_resolver,
+        place=_place(proxy, selectors.place_keys),
         own_address=first if any(first in found.addresses for found in headless) else "",
     )
+
+
+def _place(proxy: Proxy, keys: frozenset[str] | None) -> Place | None:
+    if keys is None:
+        return None
+    labels = with_topology(proxy.labels, proxy.locality, proxy.cluster_id, node=proxy.node)
+    return Place(locality=proxy.locality, labels=tuple(pair for pair in labels if pair[0] in keys))
+
+
+def placeless(client: Client) -> Client:
+    """The client for what does not depend on where it is: all but clusters."""
+    return client if client.place is None else msgspec.structs.replace(client, place=None)

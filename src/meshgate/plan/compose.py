@@ -26,11 +26,12 @@ from meshgate.mesh import (
     View,
     World,
     client_selectors,
+    place_keys,
     service_targets,
     view_of,
 )
 from meshgate.plan import fixed_clusters, names
-from meshgate.plan.client import Client, client_of
+from meshgate.plan.client import Client, client_of, placeless
 from meshgate.plan.fixed_clusters import inbound_bind_addresses
 from meshgate.plan.gateway_listeners import edge_listener, gateway_listener, unruled_servers
 from meshgate.plan.gateway_routes import GatewayRoutes
@@ -107,14 +108,15 @@ def _client_and_view(memo: Memo, world: World, proxy: Proxy) -> tuple[Client, Vi
 
 
 def _selectors(memo: Memo, world: World) -> ClientSelectors:
-    return memo.get(client_selectors, world.virtual_services, world.destination_rules)
+    keys = memo.get(place_keys, world.destination_rules, world.services, world.mesh.locality_lb_setting)
+    return memo.get(client_selectors, world.virtual_services, world.destination_rules, keys)
 
 
 def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget, ...]) -> Planned:
     client, view = _client_and_view(memo, world, proxy)
     settings = memo.get(outbound_settings, world)
     outbound = memo.nest(_outbound, view, client, settings, world.headless)
-    routes = memo.nest(_routes, outbound.routes, view, client, settings, proxy.namespace)
+    routes = memo.nest(_routes, outbound.routes, view, placeless(client), settings, proxy.namespace)
     wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
     inbound = memo.get(virtual_inbound, world.mesh, world.facts, wildcard, targets)
     rules, sources = _inbound_rules(memo, world, proxy.namespace, targets), inbound_bind_addresses(client)
@@ -146,8 +148,8 @@ def _outbound(
     memo: Memo, view: View, client: Client, settings: OutboundSettings, headless: tuple[HeadlessAddresses, ...]
 ) -> Outbound:
     """What all sidecars share that see the same."""
-    scope = memo.get(Scope, view)
-    layout = OutboundListeners(scope, client, settings, headless, memo)
+    scope, anywhere = memo.get(Scope, view), placeless(client)
+    layout = OutboundListeners(scope, anywhere, settings, headless, memo)
     layout.lay_out()
     clusters, problems = _service_clusters(memo, scope, client, settings.mesh)
     fixed = [
@@ -156,10 +158,10 @@ def _outbound(
         memo.get(fixed_clusters.inbound_passthrough, settings.mesh, inbound_bind_addresses(client)),
     ]
     if settings.mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
-        fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, settings.mesh, client))
+        fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, settings.mesh, anywhere))
     return Outbound(
         part=Part(
-            listeners=_by_name((*layout.listeners(), memo.get(virtual_outbound, client, settings))),
+            listeners=_by_name((*layout.listeners(), memo.get(virtual_outbound, anywhere, settings))),
             clusters=_by_name((*fixed, *clusters)),
         ),
         routes=tuple(layout.needed_routes()),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from meshgate.api import Labels, is_subset
-from meshgate.mesh import EndpointTable, Memo, MeshEndpoint
+from meshgate.mesh import EndpointTable, Memo, MeshEndpoint, split_locality
+from meshgate.plan.localities import Group, groups
 from meshgate.plan.values import (
     ClusterPlan,
     EndpointPlan,
@@ -14,6 +14,7 @@ from meshgate.plan.values import (
     LocalityEndpoints,
     PipeAddress,
     SocketAddress,
+    Spread,
 )
 
 UNIX = "unix://"
@@ -29,33 +30,34 @@ def load_assignments(
         selector = cluster.endpoints
         if selector is not None:
             endpoints = table.of(selector.hostname, selector.namespace, selector.port)
-            found.append(memo.get(_assignment, cluster.name, endpoints, selector.labels, bool(cluster.tls_choices)))
+            chooses_tls = bool(cluster.tls_choices)
+            found.append(memo.get(_assignment, cluster.name, endpoints, selector.labels, selector.spread, chooses_tls))
     return tuple(sorted(found, key=lambda assignment: assignment.cluster))
 
 
 def _assignment(
-    cluster: str, endpoints: tuple[MeshEndpoint, ...], labels: Labels, chooses_tls: bool
+    cluster: str, endpoints: tuple[MeshEndpoint, ...], labels: Labels, spread: Spread | None, chooses_tls: bool
 ) -> LoadAssignmentPlan:
     chosen = [endpoint for endpoint in endpoints if is_subset(labels, endpoint.labels)]
-    return LoadAssignmentPlan(cluster=cluster, localities=localities(chosen, chooses_tls=chooses_tls))
+    return LoadAssignmentPlan(cluster=cluster, localities=localities(chosen, spread, chooses_tls=chooses_tls))
 
 
-def localities(endpoints: Sequence[MeshEndpoint], *, chooses_tls: bool = False) -> tuple[LocalityEndpoints, ...]:
+def localities(
+    endpoints: Sequence[MeshEndpoint], spread: Spread | None = None, *, chooses_tls: bool = False
+) -> tuple[LocalityEndpoints, ...]:
     """Endpoints by locality, in its order; what they accept of TLS is said only where the cluster chooses by it."""
-    by_locality: dict[str, list[EndpointPlan]] = defaultdict(list)
-    for endpoint in endpoints:
-        by_locality[endpoint.locality].append(_endpoint(endpoint, endpoint.tls_mode if chooses_tls else ""))
-    return tuple(_locality(name, by_locality[name]) for name in sorted(by_locality))
+    return tuple(_locality(group, chooses_tls=chooses_tls) for group in groups(endpoints, spread))
 
 
-def _locality(name: str, endpoints: list[EndpointPlan]) -> LocalityEndpoints:
-    region, zone, subzone = (*name.split("/", 2), "", "", "")[:3]
+def _locality(group: Group, *, chooses_tls: bool) -> LocalityEndpoints:
+    region, zone, subzone = split_locality(group.locality)
     return LocalityEndpoints(
-        endpoints=tuple(endpoints),
+        endpoints=tuple(_endpoint(each, each.tls_mode if chooses_tls else "") for each in group.endpoints),
         region=region,
         zone=zone,
         subzone=subzone,
-        weight=sum(endpoint.weight for endpoint in endpoints),
+        priority=group.priority,
+        weight=group.weight,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.api import Labels, MeshConfig, Problem, codes, is_subset
 from meshgate.mesh import BoundDestinationRule, MeshService, Port, Protocol, Resolving, warning
@@ -17,10 +18,19 @@ from meshgate.plan.dns import dns_settings
 from meshgate.plan.endpoints import localities
 from meshgate.plan.identity import is_refused
 from meshgate.plan.load_balancing import balancing, circuit_breakers, connect_timeout, outlier_detection, tcp_keepalive
+from meshgate.plan.localities import preference
 from meshgate.plan.stat_names import outbound_stat_name
 from meshgate.plan.traffic_policies import EffectivePolicy, effective_policy
 from meshgate.plan.upstream_http import upstream_http
-from meshgate.plan.values import ClusterPlan, DnsSettings, EndpointSelector, LoadAssignmentPlan, ServiceMetadata
+from meshgate.plan.values import (
+    ClusterPlan,
+    DnsSettings,
+    EndpointSelector,
+    LoadAssignmentPlan,
+    OriginalDstSettings,
+    ServiceMetadata,
+    Spread,
+)
 
 Made = tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]
 
@@ -44,10 +54,13 @@ def service_clusters(
             continue
         http = upstream_http(port.protocol, policy, mesh, is_sidecar=client.role == "sidecar")
         base = msgspec.structs.replace(base, http=http)
-        if _is_original_dst(service, client) or balancing(policy.load_balancer).is_passthrough:
-            clusters.append(msgspec.structs.replace(base, type="ORIGINAL_DST", lb_policy="CLUSTER_PROVIDED"))
+        if _is_original_dst(service, client) or _passes_through(rule, policy, port):
+            clusters.append(_original_dst(base, service, port))
         else:
-            clusters += _with_endpoints(_balanced(base, policy), service, port, labels, dns_settings(mesh, client))
+            preferred = preference(policy, service.distribution, mesh, client.place)
+            base = msgspec.structs.replace(_balanced(base, policy), locality_weighted=preferred.is_weighted)
+            which = _Which(service=service, port=port, labels=labels, spread=preferred.spread)
+            clusters += _with_endpoints(base, which, dns_settings(mesh, client))
     return tuple(clusters), tuple(dict.fromkeys(problems))
 
 
@@ -97,13 +110,25 @@ def _balanced(base: ClusterPlan, policy: EffectivePolicy) -> ClusterPlan:
     )
 
 
-def _with_endpoints(
-    cluster: ClusterPlan, service: MeshService, port: Port, labels: Labels, dns: DnsSettings
-) -> Iterator[ClusterPlan]:
+class _Which(Struct, frozen=True, kw_only=True):
+    """Which endpoints a cluster has."""
+
+    service: MeshService
+    port: Port
+    labels: Labels
+    spread: Spread | None
+
+
+def _with_endpoints(cluster: ClusterPlan, which: _Which, dns: DnsSettings) -> Iterator[ClusterPlan]:
     """The cluster with its endpoints; none for a DNS service that has no name to resolve, as in Istio."""
+    service, port, labels = which.service, which.port, which.labels
     if service.resolving not in (Resolving.DNS, Resolving.DNS_ROUND_ROBIN):
         selector = EndpointSelector(
-            hostname=service.hostname, namespace=service.namespace, port=port.number, labels=labels
+            hostname=service.hostname,
+            namespace=service.namespace,
+            port=port.number,
+            labels=labels,
+            spread=which.spread,
         )
         yield msgspec.structs.replace(cluster, type="EDS", endpoints=selector)
         return
@@ -114,10 +139,28 @@ def _with_endpoints(
             cluster,
             type="STRICT_DNS" if service.resolving is Resolving.DNS else "LOGICAL_DNS",
             dns=dns,
-            load_assignment=LoadAssignmentPlan(cluster=cluster.name, localities=localities(chosen)),
+            load_assignment=LoadAssignmentPlan(cluster=cluster.name, localities=localities(chosen, which.spread)),
         )
 
 
 def _is_original_dst(service: MeshService, client: Client) -> bool:
     """A gateway has no original destination to pass connections through to."""
     return service.resolving is Resolving.PASSTHROUGH and client.role == "sidecar"
+
+
+def _passes_through(rule: BoundDestinationRule | None, policy: EffectivePolicy, port: Port) -> bool:
+    """Where the host's policy passes through, its subsets do too, whatever they say themselves."""
+    host = effective_policy(rule, "", port.number).load_balancer
+    return balancing(policy.load_balancer).is_passthrough or balancing(host).is_passthrough
+
+
+def _original_dst(base: ClusterPlan, service: MeshService, port: Port) -> ClusterPlan:
+    """To where the connection was going, but to the port that a ServiceEntry without resolution names for it."""
+    override = service.registry == "External" and service.resolving is Resolving.PASSTHROUGH
+    target = port.target if override and isinstance(port.target, int) else 0
+    return msgspec.structs.replace(
+        base,
+        type="ORIGINAL_DST",
+        lb_policy="CLUSTER_PROVIDED",
+        original_dst=OriginalDstSettings(upstream_port_override=target) if target else None,
+    )
