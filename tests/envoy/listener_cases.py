@@ -16,6 +16,7 @@ from meshgate.plan.values import (
     FilterChainMatch,
     FilterChainPlan,
     ForwardAction,
+    GrpcWebFilter,
     HttpConnectionManagerPlan,
     HttpInspectorFilter,
     JsonFormat,
@@ -318,11 +319,8 @@ LISTENERS = {
                                     FileAccessLog(
                                         path="/dev/stdout",
                                         format=JsonFormat(
-                                            fields=(
-                                                ("start_time", "%START_TIME%"),
-                                                ("path", "%REQ_WITHOUT_QUERY(:PATH)%"),
-                                                ("peer", "%METADATA(CLUSTER:istio:services)%"),
-                                            )
+                                            text='{"path": "%REQ_WITHOUT_QUERY(:PATH)%", "peer": '
+                                            '{"at": "%METADATA(CLUSTER:istio:services)%", "list": [1, true]}}'
                                         ),
                                     ),
                                 ),
@@ -345,7 +343,7 @@ LISTENERS = {
                             HttpConnectionManagerPlan(
                                 stat_prefix="grpc;",
                                 routes=_routes("grpc", "a"),
-                                http_filters=ISTIO_FILTERS,
+                                http_filters=(GrpcWebFilter(), *ISTIO_FILTERS),
                                 codec="HTTP2",
                                 upgrades=(),
                                 stream_idle_timeout=timedelta(minutes=5),

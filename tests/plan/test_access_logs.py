@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from meshgate.api import AccessLogEncoding, MeshConfig
@@ -11,6 +13,7 @@ from tests.mesh.objects import service
 from tests.plan.planned import listener, manager, mesh, planned, tcp
 
 OUT = "/dev/stdout"
+JSON = JsonFormat(text=json.dumps(dict(DEFAULT_JSON), sort_keys=True))
 
 
 def test_no_file_is_no_log() -> None:
@@ -23,9 +26,11 @@ def test_no_file_is_no_log() -> None:
         ("", "TEXT", TextFormat(text=DEFAULT_TEXT)),
         ("%PROTOCOL%", "TEXT", TextFormat(text="%PROTOCOL%\n")),
         ("%PROTOCOL%\n", "TEXT", TextFormat(text="%PROTOCOL%\n")),
-        ("", "JSON", JsonFormat(fields=DEFAULT_JSON)),
-        ('{"b": "%PROTOCOL%", "a": "x"}', "JSON", JsonFormat(fields=(("a", "x"), ("b", "%PROTOCOL%")))),
-        ("[]", "JSON", JsonFormat(fields=DEFAULT_JSON)),
+        ("", "JSON", JSON),
+        ('{"b": "%PROTOCOL%", "a": "x"}', "JSON", JsonFormat(text='{"a": "x", "b": "%PROTOCOL%"}')),
+        ('{"b": {"d": 1, "c": ["%PROTOCOL%"]}}', "JSON", JsonFormat(text='{"b": {"c": ["%PROTOCOL%"], "d": 1}}')),
+        ("[]", "JSON", JSON),
+        ("%PROTOCOL%", "JSON", JSON),
     ],
 )
 def test_formats(given: str, encoding: str, expected: TextFormat | JsonFormat) -> None:

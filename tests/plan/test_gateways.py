@@ -7,6 +7,7 @@ import pytest
 
 from meshgate.api import ForwardClientCertDetails, GatewayTopology, ProxyConfig, TopologyProxyProtocol
 from meshgate.plan.values import (
+    GrpcWebFilter,
     MongoProxyPlan,
     PipeAddress,
     ProxyProtocolFilter,
@@ -91,6 +92,7 @@ def test_what_stands_before_the_gateway() -> None:
     found = listener(planned(gateway(server()), ROUTER, facts), "0.0.0.0_80")
     hcm = manager(found.filter_chains[0])
     assert (hcm.xff_trusted_hops, hcm.forward_client_certificate) == (2, "FORWARD_ONLY")
+    assert hcm.client_certificate_details is None, "what is only forwarded is not filled in"
     assert found.listener_filters == (ProxyProtocolFilter(),)
 
 
@@ -276,6 +278,15 @@ def test_http_protocols_join() -> None:
     plan = planned(WEB + text + routed("a.org", gateways="b"), ROUTER)
     assert host_names(plan, "http.80") == ["a.org:80"]
     assert problems(text, ROUTER) == []
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), [("GRPC-WEB", "HTTP", True), ("HTTP", "GRPC-WEB", False)])
+def test_calls_of_browsers_are_understood_where_the_first_server_says_so(
+    first: str, second: str, *, expected: bool
+) -> None:
+    text = gateway(server(protocol=first, hosts="a.org"), server(protocol=second, hosts="b.org"))
+    hcm = manager(listener(planned(text, ROUTER), "0.0.0.0_80").filter_chains[0])
+    assert (GrpcWebFilter() in hcm.http_filters) is expected
 
 
 def test_servers_on_other_addresses() -> None:

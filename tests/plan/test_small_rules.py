@@ -22,7 +22,7 @@ from meshgate.api import (
     UnmatchedPreflights,
 )
 from meshgate.api import HeaderOperations as GivenOperations
-from meshgate.mesh import Facts
+from meshgate.mesh import Facts, Protocol
 from meshgate.plan.hashing import hash_policies
 from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.identity import InboundTls, inbound_tls
@@ -177,7 +177,7 @@ def test_hash_policies(given: ConsistentHashLB | None, expected: tuple[HashPolic
 )
 def test_normalisation_of_paths(kind: str, expected: PlannedNormalization) -> None:
     settings = MeshConfig(path_normalization=PathNormalization(normalization=PathNormalizationType(kind)))
-    assert outbound_manager(settings, "x", RdsReference(name="80")).normalization == expected
+    assert outbound_manager(settings, "x", RdsReference(name="80"), Protocol.HTTP).normalization == expected
 
 
 def chain(**match: object) -> FilterChainPlan:

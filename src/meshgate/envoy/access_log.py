@@ -5,6 +5,7 @@ Lines are buffered: how long is said on Envoy's command line (`envoy_arguments`)
 
 from __future__ import annotations
 
+import json
 from typing import assert_never
 
 from meshgate.envoy.memo import Memo
@@ -27,8 +28,7 @@ def _format(plan: TextFormat | JsonFormat) -> v3.SubstitutionFormatStringDict:
             return {"text_format_source": {"inline_string": plan.text}, "formatters": _formatters(plan.text)}
         case JsonFormat():
             # Envoy writes the keys sorted; protobuf's maps have no order
-            operators = " ".join(value for _, value in plan.fields)
-            return {"json_format": dict(plan.fields), "formatters": _formatters(operators)}
+            return {"json_format": json.loads(plan.text), "formatters": _formatters(plan.text)}
         case _:
             assert_never(plan)
 

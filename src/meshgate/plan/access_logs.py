@@ -63,17 +63,15 @@ def listener_access_logs(mesh: MeshConfig) -> tuple[AccessLog, ...]:
 def _format(mesh: MeshConfig) -> TextFormat | JsonFormat:
     given = mesh.access_log_format
     if mesh.access_log_encoding is AccessLogEncoding.JSON:
-        return JsonFormat(fields=_json_fields(given) or DEFAULT_JSON)
+        return JsonFormat(text=json.dumps(_json_fields(given) or dict(DEFAULT_JSON), sort_keys=True))
     text = given or DEFAULT_TEXT
     return TextFormat(text=text if text.endswith("\n") else f"{text}\n")
 
 
-def _json_fields(given: str) -> tuple[tuple[str, str], ...]:
-    """The fields of a format that is a flat JSON object of texts; empty (which means Istio's own) for anything else."""
+def _json_fields(given: str) -> dict[str, object]:
+    """The fields of a format that is a JSON object; none, which means Istio's own, for anything else."""
     try:
         fields = json.loads(given)
     except ValueError:
-        return ()
-    if not isinstance(fields, dict):
-        return ()
-    return tuple((key, value) for key, value in sorted(fields.items()) if isinstance(value, str))
+        return {}
+    return fields if isinstance(fields, dict) else {}

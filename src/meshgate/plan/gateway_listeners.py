@@ -101,8 +101,8 @@ def _chain(
     if not port_servers.is_http:
         proxy = tcp_route(port_servers.servers[0], scope, settings)
         return chain(tcp_stack(port_servers.protocol, proxy)) if proxy else None
-    manager = gateway_manager(settings.mesh, names.outbound_stat_prefix(listener), port_servers.route_configuration)
-    return chain((manager,))
+    stat_prefix, routes = names.outbound_stat_prefix(listener), port_servers.route_configuration
+    return chain((gateway_manager(settings.mesh, stat_prefix, routes, port_servers.protocol),))
 
 
 def tcp_route(server: BoundServer, scope: Scope, settings: OutboundSettings) -> TcpProxyPlan | None:

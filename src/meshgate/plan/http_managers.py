@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from meshgate.api import ForwardClientCertDetails, MeshConfig, PathNormalizationType
+from meshgate.mesh import Protocol
 from meshgate.plan import names
 from meshgate.plan.access_logs import access_logs
 from meshgate.plan.values import (
@@ -17,6 +18,7 @@ from meshgate.plan.values import (
     DynamicForwardProxyFilter,
     FaultFilter,
     GrpcStatsFilter,
+    GrpcWebFilter,
     HttpConnectionManagerPlan,
     HttpFilter,
     PathNormalization,
@@ -25,12 +27,10 @@ from meshgate.plan.values import (
     RouterFilter,
 )
 
-BASIC_FILTERS: tuple[HttpFilter, ...] = (GrpcStatsFilter(), FaultFilter(), CorsFilter(), RouterFilter())
-DYNAMIC_DNS_FILTERS: tuple[HttpFilter, ...] = (
-    *BASIC_FILTERS[:-1],
-    DynamicForwardProxyFilter(dns_cache=names.ALLOW_ANY_DYNAMIC_DNS_CACHE),
-    BASIC_FILTERS[-1],
-)
+BASIC_FILTERS: tuple[HttpFilter, ...] = (GrpcStatsFilter(), FaultFilter(), CorsFilter())
+DYNAMIC_DNS = DynamicForwardProxyFilter(dns_cache=names.ALLOW_ANY_DYNAMIC_DNS_CACHE)
+KEEPS_DETAILS = frozenset({"APPEND_FORWARD", "SANITIZE_SET"})
+"""Where the client's certificate is told at all, it is said what of it."""
 
 _NORMALIZATION = {
     PathNormalizationType.NONE: PathNormalization(normalize_path=False),
@@ -56,26 +56,33 @@ def _normalization(mesh: MeshConfig) -> PathNormalization:
     return _NORMALIZATION.get(chosen, PathNormalization())
 
 
+def _filters(protocol: Protocol, *more: HttpFilter) -> tuple[HttpFilter, ...]:
+    first = (GrpcWebFilter(),) if protocol is Protocol.GRPC_WEB else ()
+    return (*first, *BASIC_FILTERS, *more, RouterFilter())
+
+
 def outbound_manager(
-    mesh: MeshConfig, stat_prefix: str, routes: RdsReference | RouteConfigurationPlan
+    mesh: MeshConfig, stat_prefix: str, routes: RdsReference | RouteConfigurationPlan, protocol: Protocol
 ) -> HttpConnectionManagerPlan:
-    """For what a workload sends."""
+    """For what a workload sends. The protocol is that of the first service of the port, as in Istio."""
     dynamic = mesh.outbound_traffic_policy.mode.value == names.ALLOW_ANY_DYNAMIC_DNS.upper()
     return HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=routes,
-        http_filters=DYNAMIC_DNS_FILTERS if dynamic else BASIC_FILTERS,
+        http_filters=_filters(protocol, DYNAMIC_DNS) if dynamic else _filters(protocol),
         normalization=_normalization(mesh),
         access_logs=access_logs(mesh),
     )
 
 
-def inbound_manager(mesh: MeshConfig, stat_prefix: str, routes: RouteConfigurationPlan) -> HttpConnectionManagerPlan:
+def inbound_manager(
+    mesh: MeshConfig, stat_prefix: str, routes: RouteConfigurationPlan, protocol: Protocol
+) -> HttpConnectionManagerPlan:
     """For what a workload receives."""
     return HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=routes,
-        http_filters=BASIC_FILTERS,
+        http_filters=_filters(protocol),
         server_name=names.SERVER_NAME,
         forward_client_certificate="APPEND_FORWARD",
         client_certificate_details=ClientCertificateDetails(subject=True, dns=True, uri=True),
@@ -84,19 +91,22 @@ def inbound_manager(mesh: MeshConfig, stat_prefix: str, routes: RouteConfigurati
     )
 
 
-def gateway_manager(mesh: MeshConfig, stat_prefix: str, route_configuration: str) -> HttpConnectionManagerPlan:
-    """For a gateway's port."""
+def gateway_manager(
+    mesh: MeshConfig, stat_prefix: str, route_configuration: str, protocol: Protocol
+) -> HttpConnectionManagerPlan:
+    """For a gateway's port. The protocol is that of the first server."""
     topology = mesh.default_config.gateway_topology
-    forward = topology.forward_client_cert_details if topology else ForwardClientCertDetails.UNDEFINED
+    forward = _FORWARD[topology.forward_client_cert_details if topology else ForwardClientCertDetails.UNDEFINED]
+    details = ClientCertificateDetails(subject=True, cert=True, dns=True, uri=True)
     return HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=RdsReference(name=route_configuration),
-        http_filters=BASIC_FILTERS,
+        http_filters=_filters(protocol),
         server_name=names.SERVER_NAME,
         use_remote_address=True,
         xff_trusted_hops=topology.num_trusted_proxies if topology else 0,
-        forward_client_certificate=_FORWARD[forward],
-        client_certificate_details=ClientCertificateDetails(subject=True, cert=True, dns=True, uri=True),
+        forward_client_certificate=forward,
+        client_certificate_details=details if forward in KEEPS_DETAILS else None,
         normalization=_normalization(mesh),
         access_logs=access_logs(mesh),
     )

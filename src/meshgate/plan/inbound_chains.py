@@ -149,10 +149,10 @@ def _chains(mesh: MeshConfig, tls: InboundTls, protocol: Protocol, delivery: Del
 
 
 def _filters(mesh: MeshConfig, delivery: Delivery, *, http: bool) -> tuple[NetworkFilter, ...]:
+    protocol = delivery.target.port.protocol if delivery.target else Protocol.UNSUPPORTED
     if not http:
-        protocol = delivery.target.port.protocol if delivery.target else Protocol.TCP
         return tcp_stack(protocol, plain_tcp_proxy(mesh, delivery.cluster))
-    return (inbound_manager(mesh, delivery.stat_prefix, _routes(mesh, delivery)),)
+    return (inbound_manager(mesh, delivery.stat_prefix, _routes(mesh, delivery), protocol),)
 
 
 def _routes(mesh: MeshConfig, delivery: Delivery) -> RouteConfigurationPlan:

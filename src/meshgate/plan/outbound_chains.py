@@ -21,6 +21,7 @@ from meshgate.mesh import (
     Memo,
     MeshService,
     Port,
+    Protocol,
     Scope,
     TcpRule,
     TlsRule,
@@ -71,9 +72,9 @@ def _ranges(cidrs: tuple[str, ...]) -> tuple[CidrRange, ...]:
     return tuple(cidr_range(text) for text in cidrs)
 
 
-def _http_chain(mesh: MeshConfig, listener: str, route_configuration: str) -> FilterChainPlan:
+def _http_chain(mesh: MeshConfig, listener: str, route_configuration: str, protocol: Protocol) -> FilterChainPlan:
     routes = RdsReference(name=route_configuration)
-    return chain((outbound_manager(mesh, names.outbound_stat_prefix(listener), routes),), HTTP_MATCH)
+    return chain((outbound_manager(mesh, names.outbound_stat_prefix(listener), routes, protocol),), HTTP_MATCH)
 
 
 def _host_chain(
@@ -101,9 +102,9 @@ class OutboundChains:
         self._filters = TcpFilters(scope, settings)
         self._tcp_virtual_services = [one for one in scope.virtual_services_of(MESH) if one.tcp or one.tls]
 
-    def http(self, listener: str, route_configuration: str) -> FilterChainPlan:
+    def http(self, listener: str, route_configuration: str, protocol: Protocol) -> FilterChainPlan:
         """The chain for HTTP."""
-        return self._memo.get(_http_chain, self._settings.mesh, listener, route_configuration)
+        return self._memo.get(_http_chain, self._settings.mesh, listener, route_configuration, protocol)
 
     def tcp(self, service: MeshService, port: Port, place: Place) -> Iterator[FilterChainPlan]:
         """The chains for all else: of rules for the service's host, and the service's own unless a rule takes all."""

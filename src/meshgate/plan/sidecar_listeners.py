@@ -118,7 +118,8 @@ class OutboundListeners:
         entry = self._entry(self._wildcard, port.number)
         if not entry.shares_routes:
             entry.shares_routes = True
-            entry.add(self._chains.http(names.listener(self._wildcard, port.number), str(port.number)))
+            name = names.listener(self._wildcard, port.number)
+            entry.add(self._chains.http(name, str(port.number), port.protocol))
 
     def _add_tcp(self, service: MeshService, port: Port, place_in_service: int) -> None:
         for place in self._places(service, port):
@@ -135,7 +136,8 @@ class OutboundListeners:
             self._add_http(port)
             return
         name = names.virtual_host(service.hostname, port.number)
-        if entry.add(self._chains.http(names.listener(entry.address, port.number), name)) is None:
+        listener = names.listener(entry.address, port.number)
+        if entry.add(self._chains.http(listener, name, port.protocol)) is None:
             entry.sniffed[name] = service
 
     def _places(self, service: MeshService, port: Port) -> Iterator[Place]:

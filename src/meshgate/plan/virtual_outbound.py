@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.api import OutboundMode
+from meshgate.mesh import Protocol
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
 from meshgate.plan.client import Client
@@ -57,7 +58,7 @@ def _chains(settings: OutboundSettings) -> Iterator[FilterChainPlan]:
         yield FilterChainPlan(
             name=names.VIRTUAL_OUTBOUND_CATCH_ALL_HTTP,
             match=FilterChainMatch(application_protocols=names.PLAINTEXT_HTTP_ALPN),
-            filters=(outbound_manager(mesh, stat_prefix, routes),),
+            filters=(outbound_manager(mesh, stat_prefix, routes, Protocol.UNSUPPORTED),),
         )
     yield FilterChainPlan(
         name=names.VIRTUAL_OUTBOUND_CATCH_ALL,

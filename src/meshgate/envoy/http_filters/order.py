@@ -16,6 +16,7 @@ from meshgate.envoy.http_filters.cors import cors_filter
 from meshgate.envoy.http_filters.dynamic_forward_proxy import dynamic_forward_proxy_filter
 from meshgate.envoy.http_filters.fault import fault_filter
 from meshgate.envoy.http_filters.grpc_stats import grpc_stats_filter
+from meshgate.envoy.http_filters.grpc_web import grpc_web_filter
 from meshgate.envoy.http_filters.router import router_filter
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.spelling import packed
@@ -24,6 +25,7 @@ from meshgate.plan.values import (
     DynamicForwardProxyFilter,
     FaultFilter,
     GrpcStatsFilter,
+    GrpcWebFilter,
     HttpFilter,
     RouterFilter,
 )
@@ -39,6 +41,7 @@ class _Place(Struct, frozen=True):
 
 
 ORDER: tuple[_Place, ...] = (
+    _Place(GrpcWebFilter, "envoy.filters.http.grpc_web", grpc_web_filter, "all others see what is gRPC by now"),
     _Place(
         GrpcStatsFilter, "envoy.filters.http.grpc_stats", grpc_stats_filter, "counts all calls, also those ended below"
     ),

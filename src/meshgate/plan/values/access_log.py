@@ -12,9 +12,10 @@ class TextFormat(Struct, frozen=True, kw_only=True, cache_hash=True):
 
 
 class JsonFormat(Struct, frozen=True, kw_only=True, cache_hash=True):
-    """One JSON object per entry, as pairs of key and command operators; keys in the given order."""
+    """One JSON object per entry."""
 
-    fields: tuple[tuple[str, str], ...]
+    text: str
+    """A JSON object with command operators in its texts, keys sorted; it may hold other objects, lists and numbers."""
 
 
 class ResponseFlagFilter(Struct, frozen=True, kw_only=True, cache_hash=True):

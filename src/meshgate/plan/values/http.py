@@ -15,6 +15,10 @@ from meshgate.plan.values.access_log import AccessLog
 from meshgate.plan.values.route import RouteConfigurationPlan
 
 
+class GrpcWebFilter(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Makes gRPC calls of those that browsers send."""
+
+
 class GrpcStatsFilter(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Counts gRPC messages (`emit_filter_state`, not for all methods)."""
 
@@ -39,7 +43,7 @@ class RouterFilter(Struct, frozen=True, kw_only=True, cache_hash=True):
     suppress_envoy_headers: bool = False
 
 
-HttpFilter = GrpcStatsFilter | FaultFilter | CorsFilter | DynamicForwardProxyFilter | RouterFilter
+HttpFilter = GrpcWebFilter | GrpcStatsFilter | FaultFilter | CorsFilter | DynamicForwardProxyFilter | RouterFilter
 
 
 class RdsReference(Struct, frozen=True, kw_only=True, cache_hash=True):
