@@ -6,16 +6,22 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import dns.asyncresolver
+import dns.exception
 
 from tests.echo import http1, http2
 from tests.echo.hpack import Header
 
 _AT_ONCE = 10
 _STREAM = 1
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Order = Mapping[str, Any]
-"""`scheme` (http, https, grpc, tcp), `address`, `port`; and if they matter `host`, `path`, `method`, `headers`,
-`http2`, `alpn`, `sni`, `message`, `server_first`, `count`, `timeout_s`."""
+"""`scheme` (http, https, grpc, tcp, dns), `address`, `port`; and if they matter `host`, `path`, `method`, `headers`,
+`http2`, `alpn`, `sni`, `message`, `server_first`, `follow_redirects`, `count`, `timeout_s`. With dns the address is a
+name with options, `name?protocol=tcp&server=10.0.0.1`."""
 Answer = dict[str, Any]
 """`error`, or `status`, `headers`, `body` (text), with gRPC `grpc_status`."""
 
@@ -36,7 +42,11 @@ async def make_calls(order: Order) -> list[Answer]:
 async def _call(order: Order) -> Answer:
     try:
         async with asyncio.timeout(order.get("timeout_s", 5.0)):
-            return await _exchange(order)
+            answer = await (_dns(order) if order["scheme"] == "dns" else _exchange(order))
+            while order.get("follow_redirects") and answer["status"] in _REDIRECTS:
+                order = _redirected(order, answer)
+                answer = await _exchange(order)
+            return answer
     except TimeoutError:
         return {"error": "timeout"}
     except (OSError, EOFError, ValueError, IndexError) as error:
@@ -56,6 +66,29 @@ async def _exchange(order: Order) -> Answer:
         return await _http1(order, reader, writer)
     finally:
         writer.close()
+
+
+def _redirected(order: Order, answer: Answer) -> Order:
+    location = urlsplit(next(value for name, value in answer["headers"] if name.lower() == "location"))
+    own = {"scheme": location.scheme, "address": location.hostname, "port": location.port or order["port"]}
+    return {**order, **own, "host": location.netloc, "path": location.path}
+
+
+async def _dns(order: Order) -> Answer:
+    """`body` has an address a line. Without a server: the first one of resolv.conf."""
+    name, _, query = order["address"].partition("?")
+    options = dict(parse_qsl(query))
+    resolver = dns.asyncresolver.Resolver()
+    if "server" in options:
+        resolver.nameservers = [options["server"]]
+    is_tcp = options.get("protocol") == "tcp"
+    found = []
+    for kind in ("A", "AAAA"):
+        try:
+            found += [str(one) for one in await resolver.resolve(name, kind, tcp=is_tcp, raise_on_no_answer=False)]
+        except dns.exception.DNSException as error:
+            raise OSError(str(error)) from error
+    return {"status": 200, "headers": [], "body": "\n".join(found)}
 
 
 async def _tcp(order: Order, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer:

@@ -3,21 +3,24 @@
 Reads emitted Envoy resources as bytes, gives frozen values. Pure; may import envoy, plan, mesh, api, proto, errors.
 """
 
-from meshgate.explain.simulate import (
+from meshgate.explain.simulate.call import Call
+from meshgate.explain.simulate.configuration import Configuration
+from meshgate.explain.simulate.deviations import Deviations
+from meshgate.explain.simulate.result import (
     Action,
-    Call,
-    Configuration,
-    Deviations,
     DirectResponse,
     Failure,
+    Forwarded,
+    Headers,
+    Mirror,
     Origins,
     Redirect,
     Result,
     Share,
     ToCluster,
     ToWeighted,
-    simulate,
 )
+from meshgate.explain.simulate.walk import simulate
 
 __all__ = [
     "Action",
@@ -26,6 +29,9 @@ __all__ = [
     "Deviations",
     "DirectResponse",
     "Failure",
+    "Forwarded",
+    "Headers",
+    "Mirror",
     "Origins",
     "Redirect",
     "Result",

@@ -108,7 +108,41 @@ def mismatch(result: Result, answer: Answer) -> str:
             is_same = answer.status == status and not answer.cluster
         case _:
             return "no action"
-    return "" if is_same and answer.route in ("", "-", result.route) else "another action"
+    if not is_same or answer.route not in ("", "-", result.route):
+        return "another action"
+    return _forwarded_mismatch(result, answer) or _response_mismatch(result, answer)
+
+
+def _forwarded_mismatch(result: Result, answer: Answer) -> str:
+    """What the upstream got; with weights only if Envoy drew the same cluster."""
+    expected = result.forwarded
+    if expected is None or not answer.forwarded or answer.cluster != expected.cluster:
+        return ""
+    first, *lines = answer.forwarded.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+    got = _by_name(line.partition(": ")[::2] for line in lines)
+    wanted = {"host": expected.host, **{name: _joined(values) for name, values in expected.headers}}
+    wrong = {name: got.get(name) for name, value in wanted.items() if got.get(name) != value}
+    path = first.split(" ")[1]
+    return f"forwarded otherwise: {path} {wrong}" if wrong or path != expected.path else ""
+
+
+def _response_mismatch(result: Result, answer: Answer) -> str:
+    """Headers that the route adds; upstreams here send none of their own by these names."""
+    got = _by_name(answer.headers)
+    wrong = {name: got.get(name) for name, values in result.response if got.get(name) != _joined(values)}
+    return f"answered with other headers: {wrong}" if answer.headers and wrong else ""
+
+
+def _joined(values: tuple[str, ...]) -> str | None:
+    return ",".join(values) if values else None
+
+
+def _by_name(pairs: Iterable[tuple[str, str] | list[str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.lower()
+        found[key] = f"{found[key]},{value}" if key in found else value
+    return found
 
 
 _STATUS = {

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from meshgate.explain import Call
 from meshgate.proto import v3
-from tests.explain.live.echo import name_in
+from tests.explain.live.echo import name_in, request_in
 from tests.explain.live.http2 import http2_answer, http2_request
 from tests.live_secrets import secret_body
 
@@ -38,6 +38,10 @@ class Answer(Struct, frozen=True, kw_only=True):
     location: str = ""
     route: str = ""
     """The name of the route, as Envoy adds it to answers."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Of the answer, if it is HTTP/1.1."""
+    forwarded: bytes = b""
+    """The request as the upstream got it, if that was HTTP/1.1."""
 
 
 def send(call: Call, port: int) -> Answer:
@@ -74,18 +78,21 @@ def _answer(call: Call, received: bytes) -> Answer:
     if received.startswith(b"HTTP/1."):
         return _http1_answer(received)
     if call.protocol == "http2" and (answer := http2_answer(received)):
-        return Answer(status=answer.status, cluster=name_in(answer.body))
+        return Answer(status=answer.status, cluster=name_in(answer.body), forwarded=request_in(answer.body))
     return Answer(cluster=name_in(received))
 
 
 def _http1_answer(received: bytes) -> Answer:
     response = http.client.HTTPResponse(_Received(received))  # type: ignore[arg-type]  # takes what has makefile()
     response.begin()
+    body = response.read()
     return Answer(
         status=response.status,
-        cluster=name_in(response.read()),
+        cluster=name_in(body),
         location=response.headers.get("location", ""),
         route=response.headers.get("x-route", ""),
+        headers=tuple(response.headers.items()),
+        forwarded=request_in(body),
     )
 
 

@@ -1,8 +1,8 @@
 """Upstreams that say which cluster they are.
 
 One port of 127.0.0.1 per name, kept as long as the upstreams run, so that a cluster of one name never changes. To an
-HTTP/1.1 request the answer is 200 with the name as its body, to any other bytes the bare name; then the connection is
-closed.
+HTTP/1.1 request the answer is 200 with the name and, from the next line on, the request as its body; to any other bytes
+it is the bare name. Then the connection is closed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,12 @@ def running_upstreams() -> Iterator[Upstreams]:
 
 def name_in(body: bytes) -> str:
     """The name that an answer's body, or bare answer, says; empty if it is no upstream's."""
-    return body.removeprefix(_MARK).decode() if body.startswith(_MARK) else ""
+    return body.removeprefix(_MARK).partition(b"\n")[0].decode() if body.startswith(_MARK) else ""
+
+
+def request_in(body: bytes) -> bytes:
+    """The request that an answer's body repeats."""
+    return body.partition(b"\n")[2]
 
 
 class _Upstream:
@@ -70,8 +75,10 @@ class _Upstream:
         async with asyncio.timeout(_DEADLINE_S):
             asked = await reader.read(65536)
             if b" HTTP/1.1\r\n" in asked:
-                writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(self._said))
-            writer.write(self._said)
+                said = self._said + b"\n" + asked
+                writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(said) + said)
+            else:
+                writer.write(self._said)
             writer.close()
             with contextlib.suppress(ConnectionError):  # Envoy may go first
                 await writer.wait_closed()

@@ -7,12 +7,13 @@ filter chains, virtual hosts and routes is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 
 from meshgate.envoy import CLUSTER, LISTENER, ROUTES, Resource
 from meshgate.envoy.resource import resource_of
 from meshgate.explain import Configuration
 from meshgate.explain.simulate.configuration import unpack_as
+from meshgate.explain.simulate.http_filters import Scope
 from meshgate.proto import any_of, v3
 
 
@@ -97,11 +98,28 @@ def _network_filter(one: v3.NetworkFilter) -> v3.NetworkFilter | None:
     hcm.ClearField("access_log")
     hcm.ClearField("tracing")
     hcm.delayed_close_timeout.FromMilliseconds(10)  # else a client that is refused waits a second for the end
+    kept = [one for one in hcm.http_filters if _is_simulated(one)]
     del hcm.http_filters[:]
+    hcm.http_filters.extend(kept)
     hcm.http_filters.add(name="router", typed_config=any_of(v3.Router()))
     if hcm.HasField("route_config"):
         hcm.route_config.CopyFrom(_routes(hcm.route_config))
     return v3.NetworkFilter(name=one.name, typed_config=any_of(hcm))
+
+
+def _is_simulated(one: v3.HttpFilter) -> bool:
+    return unpack_as(one.typed_config, v3.HTTPFault) is not None or unpack_as(one.typed_config, v3.Cors) is not None
+
+
+def _keep_simulated(configs: MutableMapping[str, v3.Any]) -> None:
+    """What the route says to faults and CORS; no delays, for which nobody here has time."""
+    for name, packed in list(configs.items()):
+        fault = unpack_as(packed, v3.HTTPFault)
+        if fault is not None:
+            fault.ClearField("delay")
+            packed.CopyFrom(any_of(fault))
+        elif unpack_as(packed, v3.CorsPolicy) is None:
+            del configs[name]
 
 
 def _routes(routes: v3.RouteConfiguration) -> v3.RouteConfiguration:
@@ -109,11 +127,8 @@ def _routes(routes: v3.RouteConfiguration) -> v3.RouteConfiguration:
     made = v3.RouteConfiguration()
     made.CopyFrom(routes)
     made.response_headers_to_add.add(header={"key": "x-route", "value": "%ROUTE_NAME%"})
-    made.typed_per_filter_config.clear()
-    for virtual_host in made.virtual_hosts:
-        virtual_host.typed_per_filter_config.clear()
-        for route in virtual_host.routes:
-            route.typed_per_filter_config.clear()
-            for weighted in route.route.weighted_clusters.clusters:
-                weighted.typed_per_filter_config.clear()
+    scopes: list[Scope] = [made, *made.virtual_hosts, *(route for one in made.virtual_hosts for route in one.routes)]
+    scopes += [one for scope in scopes if isinstance(scope, v3.Route) for one in scope.route.weighted_clusters.clusters]
+    for scope in scopes:
+        _keep_simulated(scope.typed_per_filter_config)
     return made

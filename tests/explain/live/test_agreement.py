@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from meshgate.explain import DirectResponse, Failure, Redirect, Result, Share, ToCluster, ToWeighted
+from meshgate.explain import DirectResponse, Failure, Forwarded, Redirect, Result, Share, ToCluster, ToWeighted
 from tests.explain.live.agreement import mismatch
 from tests.explain.live.client import Answer
 from tests.explain.live.http2 import http2_answer, http2_request
 
+GOES = Result(
+    action=ToCluster("a"),
+    forwarded=Forwarded(cluster="a", host="h", path="/p", headers=(("x-a", ("1", "2")), ("x-gone", ()))),
+    response=(("x-b", ("3",)), ("x-gone", ())),
+)
+CAME = b"GET /p HTTP/1.1\r\nhost: h\r\nx-a: 1\r\nX-A: 2\r\n\r\n"
 WEIGHTED = ToWeighted((Share("a", 1), Share("b", 1), Share("c", 0)))
 
 
@@ -18,6 +24,7 @@ WEIGHTED = ToWeighted((Share("a", 1), Share("b", 1), Share("c", 0)))
         (Result(action=ToCluster("a")), Answer(status=200, cluster="a")),
         (Result(action=ToCluster("a"), route="r"), Answer(status=200, cluster="a", route="r")),
         (Result(action=WEIGHTED), Answer(cluster="b")),
+        (GOES, Answer(cluster="a", forwarded=CAME, headers=(("X-B", "3"),))),
         (Result(action=Redirect(301, "http://a/")), Answer(status=301, location="http://a/")),
         (Result(action=DirectResponse(418)), Answer(status=418)),
         (Result(error=Failure.NO_ROUTE), Answer(status=404)),
@@ -39,6 +46,10 @@ def test_the_same(result: Result, answer: Answer) -> None:
         (Result(action=ToCluster("a")), Answer()),
         (Result(action=ToCluster("a"), route="r"), Answer(status=200, cluster="a", route="s")),
         (Result(action=WEIGHTED), Answer(cluster="c")),
+        (GOES, Answer(cluster="a", forwarded=CAME.replace(b"/p", b"/q"))),
+        (GOES, Answer(cluster="a", forwarded=CAME.replace(b"host: h", b"host: i"))),
+        (GOES, Answer(cluster="a", forwarded=CAME.replace(b"X-A: 2", b"x-gone: 2"))),
+        (GOES, Answer(cluster="a", headers=(("x-b", "3"), ("x-gone", "")))),
         (Result(action=Redirect(301, "http://a/")), Answer(status=302, location="http://a/")),
         (Result(action=Redirect(301, "http://a/")), Answer(status=301, location="http://b/")),
         (Result(action=DirectResponse(418)), Answer(status=418, cluster="a")),

@@ -21,6 +21,8 @@ from tests.conformance.istio_xds import read_istio_xds
 from tests.explain.live.agreement import Agreement, agreeing_envoy
 from tests.explain.simulate.chain_tables import CALLS, CHAINS, MATCHES
 from tests.explain.simulate.domain_table import DOMAINS
+from tests.explain.simulate.filter_table import FILTERED, filtered, filters
+from tests.explain.simulate.forwarded_table import FORWARDED, WEIGHTED, adding, forwarding
 from tests.explain.simulate.made import (
     Fields,
     call,
@@ -126,6 +128,25 @@ def test_paths(agreement: Agreement) -> None:
 def test_redirects(agreement: Agreement) -> None:
     made = _by_port(http({"routes": [redirecting(action)]}) for action, _, _ in REDIRECTS)
     _agree(agreement, made, [call({**fields, "port": port}) for port, (_, fields, _) in enumerate(REDIRECTS, 1000)])
+
+
+def test_forwarded_requests(agreement: Agreement) -> None:
+    routes = [forwarding(action, route) for action, route, _, _ in FORWARDED]
+    made = _by_port(http({"routes": [one]}) for one in [*routes, WEIGHTED])
+    calls = [call({**asked, "port": port}) for port, (_, _, asked, _) in enumerate(FORWARDED, 1000)]
+    _agree(agreement, made, [*calls, call({"port": 1000 + len(FORWARDED)})])
+
+
+def test_response_headers(agreement: Agreement) -> None:
+    to_add = [adding("X-New", "1"), adding("x-new", "2"), adding("x-once", "3", "ADD_IF_ABSENT")]
+    route: Fields = {"response_headers_to_add": to_add, "response_headers_to_remove": ["x-gone"]}
+    made = _by_port(http({"routes": [{**to("yes"), **route}]}) for _ in range(1))
+    _agree(agreement, made, [call({"port": 1000})])
+
+
+def test_filters_that_answer(agreement: Agreement) -> None:
+    made = _by_port(http({"routes": [filtered(*row[:2])]}, fields=filters()) for row in FILTERED)
+    _agree(agreement, made, [call({**row[2], "port": port}) for port, row in enumerate(FILTERED, 1000)])
 
 
 def test_actions(agreement: Agreement) -> None:

@@ -10,6 +10,7 @@ from meshgate.explain import (
     Deviations,
     DirectResponse,
     Failure,
+    Forwarded,
     Origins,
     Result,
     Share,
@@ -108,6 +109,7 @@ def test_every_step_is_shown_with_its_origin() -> None:
         virtual_host="v",
         route="web",
         action=ToCluster("web"),
+        forwarded=Forwarded(cluster="web", host="a.test", path="/"),
         origins=Origins(filter_chain="chain", route="route"),
     )
 

@@ -43,6 +43,18 @@ def clusters_of(action: Action) -> tuple[str, ...]:
             return ()
 
 
+def weighted_cluster(action: v3.RouteAction, random: int) -> v3.WeightedCluster.ClusterWeight | None:
+    """The one of several clusters that this random number chooses."""
+    clusters = action.weighted_clusters.clusters
+    total = sum(one.weight.value for one in clusters)
+    drawn = random % total if total else 0
+    for one in clusters:
+        if drawn < one.weight.value:
+            return one
+        drawn -= one.weight.value
+    return None
+
+
 def _forward(action: v3.RouteAction, request: Request) -> Action | Stop:
     match action.WhichOneof("cluster_specifier"):
         case "cluster":

@@ -58,12 +58,37 @@ class Redirect(Struct, frozen=True):
 
 
 class DirectResponse(Struct, frozen=True):
-    """Answered at once."""
+    """Answered at once, by the route itself or by an HTTP filter on the way."""
 
     status: int
+    grpc_status: int | None = None
+    filter: str = ""
+    """Name of the HTTP filter; empty: the route."""
 
 
 Action: TypeAlias = ToCluster | ToWeighted | Redirect | DirectResponse
+
+
+Headers: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Headers that routes touch, names in lower case, with their values afterwards; none: removed."""
+
+
+class Mirror(Struct, frozen=True):
+    """Where copies of requests go, and of how many in a million."""
+
+    cluster: str
+    per_million: int
+
+
+class Forwarded(Struct, frozen=True, kw_only=True):
+    """The request as it leaves for the upstream."""
+
+    cluster: str
+    """Of several, the one that the call's random number chooses."""
+    host: str
+    path: str
+    headers: Headers = ()
+    mirrors: tuple[Mirror, ...] = ()
 
 
 class Origins(Struct, frozen=True, kw_only=True):
@@ -89,6 +114,10 @@ class Result(Struct, frozen=True, kw_only=True):
     virtual_host: str = ""
     route: str = ""
     action: Action | None = None
+    forwarded: Forwarded | None = None
+    """What an HTTP upstream gets; None where none is reached."""
+    response: Headers = ()
+    """What the route does to the answer's headers, with values on top of those that the upstream gave."""
     origins: Origins = Origins()
 
     @property

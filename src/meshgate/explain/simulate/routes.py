@@ -9,6 +9,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_compone
 from __future__ import annotations
 
 from meshgate.explain.simulate.deviations import Deviations
+from meshgate.explain.simulate.fractions import is_hit
 from meshgate.explain.simulate.header_match import is_header_match, is_query_match
 from meshgate.explain.simulate.request import Request
 from meshgate.explain.simulate.text_match import NotSimulated, is_found, is_full_match
@@ -48,7 +49,7 @@ def _is_path_match(match: v3.RouteMatch, request: Request, deviations: Deviation
 
 def _is_rest_match(match: v3.RouteMatch, request: Request) -> bool:
     return (
-        _is_fraction_hit(match, request.random)
+        (not match.HasField("runtime_fraction") or is_hit(match.runtime_fraction.default_value, request.random))
         and (not match.HasField("grpc") or _is_grpc(request))
         and all(is_header_match(one, request.headers) for one in match.headers)
         and all(is_query_match(one, request.query) for one in match.query_parameters)
@@ -62,18 +63,6 @@ def _has_unknown(match: v3.RouteMatch) -> bool:
         if getattr(match, name):
             raise NotSimulated(f"route condition {name!r}")
     return False
-
-
-def _is_fraction_hit(match: v3.RouteMatch, random: int) -> bool:
-    if not match.HasField("runtime_fraction"):
-        return True
-    fraction = match.runtime_fraction.default_value
-    denominators = {
-        v3.FractionalPercent.HUNDRED: 100,
-        v3.FractionalPercent.TEN_THOUSAND: 10_000,
-        v3.FractionalPercent.MILLION: 1_000_000,
-    }
-    return random % denominators[fraction.denominator] < fraction.numerator
 
 
 def _is_grpc(request: Request) -> bool:

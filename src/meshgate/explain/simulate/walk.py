@@ -1,21 +1,23 @@
 """The walk: listener, filter chain, transport, then HTTP (virtual host, route) or TCP, and the cluster.
 
 Each step is a function of its own file that gives its value, or a `Stop`. What was found so far is kept in the result.
-HTTP filters (faults, authorization, rate limits) and the upstream side are not looked at: this says where a call goes.
+Of the HTTP filters, faults and CORS are looked at; of the upstream side nothing: this says where a call goes.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from meshgate.explain.simulate.actions import clusters_of, route_action, tcp_action
+from meshgate.explain.simulate.actions import clusters_of, route_action, tcp_action, weighted_cluster
 from meshgate.explain.simulate.call import Call
 from meshgate.explain.simulate.chains import choose_filter_chain
 from meshgate.explain.simulate.configuration import Configuration, origin_of, unpack_as
 from meshgate.explain.simulate.deviations import Deviations
+from meshgate.explain.simulate.forwarded import forwarded, response_headers
+from meshgate.explain.simulate.http_filters import answer_of_filters
 from meshgate.explain.simulate.listener import accept
 from meshgate.explain.simulate.request import Request, read_request
-from meshgate.explain.simulate.result import Action, Failure, Result, Stop
+from meshgate.explain.simulate.result import Action, Failure, Result, Stop, ToCluster
 from meshgate.explain.simulate.routes import choose_route
 from meshgate.explain.simulate.text_match import NotSimulated
 from meshgate.explain.simulate.transport import is_encrypted_after_transport
@@ -82,12 +84,36 @@ def _through_routes(
         return result.stopped(Stop(Failure.TLS_REQUIRED))
     try:
         route = choose_route(virtual_host, request, deviations)
+        if route is None:
+            return result.stopped(Stop(Failure.NO_ROUTE))
+        result = _with_origin(replace(result, route=route.name), "route", route.metadata)
+        return _through_http_filters(configuration, hcm, (route, virtual_host, routes), request, deviations, result)
     except NotSimulated as unknown:
         return result.stopped(Stop(Failure.NOT_SIMULATED, str(unknown)))
-    if route is None:
-        return result.stopped(Stop(Failure.NO_ROUTE))
-    result = _with_origin(replace(result, route=route.name), "route", route.metadata)
-    return _acted(configuration, result, route_action(route, request), deviations)
+
+
+def _through_http_filters(
+    configuration: Configuration,
+    hcm: v3.HttpConnectionManager,
+    chosen: tuple[v3.Route, v3.VirtualHost, v3.RouteConfiguration],
+    request: Request,
+    deviations: Deviations,
+    result: Result,
+) -> Result:
+    """Filters may answer; if none does, the route's own action is what happens."""
+    action = route_action(chosen[0], request)
+    if deviations.path_only_routes:
+        return _acted(configuration, result, action, deviations)
+    weighted = weighted_cluster(chosen[0].route, request.random)
+    scopes = chosen if weighted is None else (weighted, *chosen)
+    cluster = weighted.name if weighted is not None else action.cluster if isinstance(action, ToCluster) else ""
+    result = replace(result, response=response_headers(scopes))
+    answer = answer_of_filters(hcm, scopes, cluster, request)
+    if answer is not None:
+        return replace(result, action=answer)
+    if cluster:
+        result = replace(result, forwarded=forwarded(cluster, scopes, request))
+    return _acted(configuration, result, action, deviations)
 
 
 def _route_configuration(configuration: Configuration, hcm: v3.HttpConnectionManager) -> v3.RouteConfiguration | Stop:

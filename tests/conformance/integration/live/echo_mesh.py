@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from meshgate.api import Kind, kind_of
 from meshgate.cli.connection import api_socket
@@ -30,12 +30,12 @@ class EchoMesh:
     """The mesh, while it runs."""
 
     def __init__(self, client: Client, gateway: str, pods: dict[str, str], addresses: Addresses) -> None:
-        self._client, self._gateway, self._pods, self._addresses = client, gateway, pods, addresses
+        self._client, self._gateway, self._pods, self.addresses = client, gateway, pods, addresses
 
     @contextlib.asynccontextmanager
     async def applied(self, config: Sequence[Raw]) -> AsyncIterator[None]:
         """The objects at every proxy, for as long as this lasts. `Refused` if one is not accepted."""
-        objects = [self._addresses.mapped_object(raw) for raw in config]
+        objects = [self.addresses.mapped_object(raw) for raw in config]
         if not objects:
             yield
             return
@@ -50,7 +50,7 @@ class EchoMesh:
     async def call(self, source: str, order: Order) -> list[Answer]:
         """What came of an order that an application, or a client outside, carries out."""
         address = order["address"].replace("<ingress gateway>", self._gateway)
-        mapped = {**order, "address": self._addresses.mapped(address), "host": self._addresses.mapped(order["host"])}
+        mapped = {**order, "address": self.addresses.mapped(address), "host": self.addresses.mapped(order["host"])}
         if source == _OUTSIDE:
             return await make_calls(mapped)
         answers: list[Answer] = await self._order(source, {"call": mapped})
@@ -122,17 +122,23 @@ def _kind(api_version: str, name: str) -> Kind:
     return kind
 
 
+class Run(Protocol):
+    """Runs a job in the mesh and gives its result."""
+
+    def __call__(self, job: Callable[[EchoMesh], Coroutine[Any, Any, T]]) -> T: ...
+
+
 @contextlib.contextmanager
-def started(environment: Environment) -> Iterator[Callable[[Callable[[EchoMesh], Awaitable[T]]], T]]:
-    """Runs jobs with a mesh that has the environment in it, for as long as the context lasts."""
+def started(environment: Environment) -> Iterator[Run]:
+    """A mesh with the environment in it, for as long as the context lasts."""
     with running_mesh() as mesh, asyncio.Runner() as runner:
+        context = connected(mesh, environment)
+        echoes = runner.run(context.__aenter__())
 
-        def run(job: Callable[[EchoMesh], Awaitable[T]]) -> T:
-            return runner.run(_with(mesh, environment, job))
+        def run(job: Callable[[EchoMesh], Coroutine[Any, Any, T]]) -> T:
+            return runner.run(job(echoes))
 
-        yield run
-
-
-async def _with(mesh: Mesh, environment: Environment, job: Callable[[EchoMesh], Awaitable[T]]) -> T:
-    async with connected(mesh, environment) as echoes:
-        return await job(echoes)
+        try:
+            yield run
+        finally:
+            runner.run(context.__aexit__(None, None, None))

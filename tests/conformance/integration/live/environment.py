@@ -15,8 +15,10 @@ from tests.conformance.cases import Raw
 from tests.conformance.integration.cases import Environment
 from tests.live_secrets import certificate_and_key
 
-APPS = ("a", "b", "c", "headless", "tproxy", "naked", "external")
-"""What runs. The others differ from `a` in what is not looked at here (virtual machine, gRPC without a proxy, ...)."""
+APPS = ("a", "b", "c", "headless", "statefulset", "tproxy", "vm", "naked", "external")
+"""What runs, each as a pod; those left out have no Envoy, or one of another delivery protocol."""
+_LOCAL_PORT = "8080"
+"""Every echo of Istio's also serves this one, in no Service."""
 CONTROL_PORT = 3333
 _REPOSITORY = Path(__file__).parents[4]
 _NAMESPACES = ("echo", "external")
@@ -72,7 +74,7 @@ def _deployment(pod: Raw, name: str, ports: list[Raw]) -> Raw:
 
 
 def _options(ports: list[Raw]) -> Iterator[str]:
-    by_option: dict[str, list[str]] = {}
+    by_option = {"--serve": [_LOCAL_PORT]}
     for port in ports:
         by_option.setdefault(_option(port), []).append(str(port["workload_port"]))
     for option, numbers in by_option.items():

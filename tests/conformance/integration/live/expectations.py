@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 import grpc
@@ -114,6 +115,12 @@ def _proxy_protocol(expected: str, answers: Sequence[Answer], _: Raw) -> str:
     )
 
 
+def _addresses(expected: Sequence[str], answers: Sequence[Answer], _: Raw) -> str:
+    return _all(
+        answers, {ip_address(one) for one in expected}, lambda answer: set(map(ip_address, answer["body"].split()))
+    )
+
+
 def _contains(expected: str, answers: Sequence[Answer], _: Raw) -> str:
     return _all(answers, True, lambda answer: expected in answer["body"])
 
@@ -138,6 +145,7 @@ CHECKS: Mapping[str, Check] = {
     "all_responses_from_one_backend": _one_backend,
     "share_of_responses": _share,
     "responses_by_backend": _numbers,
+    "dns_answers": _addresses,
     "raw_response_contains": _contains,
     "body_not_contains": _contains_not,
 }

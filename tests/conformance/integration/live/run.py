@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from meshgate.errors import MeshgateError
@@ -29,13 +29,18 @@ def run(paths: Iterable[Path], filters: Iterable[str] = ()) -> Iterator[Outcome]
     filters = tuple(filters)
     for path in paths:
         suite = read_suite(path)
-        wanted = [case for case in suite.cases if is_wanted(case, filters)]
-        with started(suite.environment) as in_mesh:
-            yield from in_mesh(lambda mesh: _run_all(mesh, suite, wanted))  # noqa: B023  # used at once
+        yield from run_suite(suite, [case for case in suite.cases if is_wanted(case, filters)])
 
 
-async def _run_all(mesh: EchoMesh, suite: Suite, cases: Iterable[IntegrationCase]) -> list[Outcome]:
-    return [outcome for case in cases async for outcome in run_case(mesh, suite, case)]
+def run_suite(suite: Suite, cases: Sequence[IntegrationCase]) -> Iterator[Outcome]:
+    """The outcomes of these cases, as they come."""
+    with started(suite.environment) as run_in_mesh:
+        for case in cases:
+            yield from run_in_mesh(lambda mesh, case=case: _all(run_case(mesh, suite, case)))  # type: ignore[misc]
+
+
+async def _all(outcomes: AsyncIterator[Outcome]) -> list[Outcome]:
+    return [one async for one in outcomes]
 
 
 async def run_case(mesh: EchoMesh, suite: Suite, case: IntegrationCase) -> AsyncIterator[Outcome]:
@@ -75,12 +80,14 @@ async def _run_call(mesh: EchoMesh, case: IntegrationCase, number: int, call: Li
 
 
 def _why_call_is_out(call: LiveCall) -> str:
-    if call.scheme not in ("http", "https", "grpc", "tcp"):
+    if call.scheme not in ("http", "https", "grpc", "tcp", "dns"):
         return f"{call.scheme} calls are not made"
     if call.source == "ingressgateway" and call.scheme == "https":
         return "tls call"
-    if call.follow_redirects or call.propagate_cookies or call.proxy_protocol_version:
+    if call.propagate_cookies or call.proxy_protocol_version:
         return "such a client is not there"
+    if call.scheme == "dns" and "server=" in call.address:
+        return "a pod's DNS server is at this very address"
     return "" if "gateway-ns" not in call.address else "a gateway with a topology of its own"
 
 
@@ -98,10 +105,8 @@ async def _wrong(mesh: EchoMesh, call: LiveCall) -> Mapping[str, str]:
     path = call.path.replace(_UNIQUE, uuid.uuid4().hex)
     if "mirrored_to" in call.expect and _UNIQUE not in call.path:
         path = f"/{uuid.uuid4().hex}"
-    answers = await mesh.call(call.source, _order(call, path))
-    checked = {
-        key: CHECKS[key](expected, answers, call.expect) for key, expected in call.expect.items() if key in CHECKS
-    }
+    answers, expect = await mesh.call(call.source, _order(call, path)), mesh.addresses.mapped_object(call.expect)
+    checked = {key: CHECKS[key](expected, answers, expect) for key, expected in expect.items() if key in CHECKS}
     if "mirrored_to" in call.expect:
         checked["mirrored_to"] = await _mirrored(mesh, call, path, answers)
     return {key: wrong for key, wrong in checked.items() if wrong}
@@ -122,7 +127,7 @@ def _order(call: LiveCall, path: str) -> dict[str, object]:
         "scheme": call.scheme,
         "address": call.address,
         "port": call.port,
-        "host": call.host or call.address,
+        "host": call.host or call.address.partition("?")[0],
         "path": path,
         "method": call.method,
         "headers": call.header_lines,
@@ -131,6 +136,7 @@ def _order(call: LiveCall, path: str) -> dict[str, object]:
         "server_first": call.port_name.endswith("tcp-server"),
         "alpn": call.alpns,
         "sni": call.sni,
+        "follow_redirects": call.follow_redirects,
         "count": call.count,
     }
 
