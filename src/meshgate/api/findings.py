@@ -17,6 +17,7 @@ from meshgate.api.rules.data import config_map_findings, secret_findings
 from meshgate.api.rules.destination_rule import destination_rule_findings
 from meshgate.api.rules.finding import Finding
 from meshgate.api.rules.gateway import gateway_findings
+from meshgate.api.rules.known_annotations import known_annotation_findings
 from meshgate.api.rules.kubernetes_service import endpoint_slice_findings, endpoints_findings, service_findings
 from meshgate.api.rules.pod import deployment_findings, pod_findings
 from meshgate.api.rules.service_entry import service_entry_findings
@@ -28,14 +29,16 @@ from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
 
 
-def findings_of(meta: Meta, spec: Spec) -> Iterator[Finding]:
-    """What is wrong or doubtful about an object that could be read."""
+def findings_of(meta: Meta, spec: Spec, *, is_limited: bool = True) -> Iterator[Finding]:
+    """What is wrong or doubtful about an object that could be read; `is_limited`: to what is implemented."""
+    if not meta.owners:  # what another object made says what that one says
+        yield from known_annotation_findings(type(spec).__name__, meta.annotations)
     match spec:
         case Gateway() | VirtualService() | DestinationRule() | ServiceEntry() | WorkloadEntry():
             yield from annotation_findings(meta)
             yield from _networking(meta, spec)
         case IstioOperator():
-            yield from operator_findings("spec.", spec)
+            yield from operator_findings("spec.", spec, is_limited=is_limited)
         case Service():
             yield from service_findings(spec)
         case Endpoints():
@@ -46,11 +49,13 @@ def findings_of(meta: Meta, spec: Spec) -> Iterator[Finding]:
             yield from pod_findings("spec", spec)
         case Deployment():
             yield from deployment_findings(spec)
+            template = spec.template.metadata.annotations
+            yield from known_annotation_findings("Pod", template, "spec.template.metadata.annotations")
         case Secret():
             yield from secret_findings(spec)
         case ConfigMap():
             yield from config_map_findings(spec)
-            yield from mesh_text_findings(meta, spec)
+            yield from mesh_text_findings(meta, spec, is_limited=is_limited)
         case Namespace() | ServiceAccount() | Event():
             return
         case _:

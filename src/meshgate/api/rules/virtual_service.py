@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from meshgate.api import codes
 from meshgate.api.meta import Meta
 from meshgate.api.rules.annotations import GATEWAY, ROUTE_SEMANTICS
 from meshgate.api.rules.destinations import routed_destination, weights
@@ -23,6 +24,7 @@ from meshgate.api.rules.http_route import Setting, http_route
 from meshgate.api.rules.unused_rules import unused_rules
 from meshgate.api.rules.values import export_to, labels, port, subnet
 from meshgate.api.virtual_service import (
+    HTTPRoute,
     L4MatchAttributes,
     TCPRoute,
     TLSMatchAttributes,
@@ -48,6 +50,7 @@ def virtual_service_findings(meta: Meta, spec: VirtualService) -> Findings:
     setting = Setting(not spec.hosts, is_for_mesh, is_made_of_route)
     for index, rule in enumerate(spec.http):
         yield from http_route(f"spec.http[{index}]", rule, setting)
+        yield from _faults_first(f"spec.http[{index}].fault", rule)
     for index, tls_rule in enumerate(spec.tls):
         yield from _tls_matches(f"spec.tls[{index}]", tls_rule, spec)
         yield from _destinations(f"spec.tls[{index}]", tls_rule, is_free=is_made_of_route)
@@ -126,3 +129,13 @@ def _destinations(path: str, rule: TCPRoute | TLSRoute, *, is_free: bool) -> Fin
     for index, target in enumerate(rule.route):
         yield from routed_destination(f"{path}.route[{index}].destination", target.destination, is_free=is_free)
     yield from weights(f"{path}.route", [target.weight for target in rule.route])
+
+
+def _faults_first(path: str, rule: HTTPRoute) -> Findings:
+    """Istio's documentation calls it a limitation: Envoy injects faults before its router comes into play."""
+    others = [name for name, given in (("timeout", rule.timeout), ("retries", rule.retries)) if given]
+    if rule.fault is not None and others:
+        text = f"faults come before {' and '.join(others)} of this rule, which do not see them"
+        yield Finding(
+            path, text, "to try those out, inject the fault one service further on", "info", codes.FAULT_FIRST
+        )

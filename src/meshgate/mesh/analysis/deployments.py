@@ -40,7 +40,7 @@ def deployment_problems(resource: Resource[Deployment], services: tuple[MeshServ
 def is_in_mesh(resource: Resource[Deployment], namespace_labels: Mapping[str, str]) -> bool:
     """Whether its pods get a sidecar, as far as its own and its namespace's labels say."""
     template = resource.spec.template.metadata
-    said = find(template.labels, INJECT) or find(template.annotations, INJECT)
+    said = find(template.labels, INJECT) or find(template.annotations, INJECT) or ""
     return said.lower() != "false" and namespace_labels.get("istio-injection") != "disabled"
 
 
