@@ -25,12 +25,22 @@ def test_bootstrap_has_no_port_of_its_own() -> None:
     assert [cluster.name for cluster in message.static_resources.clusters] == ["xds-grpc"]
 
 
-def test_two_ports_of_one_socket_share_its_cluster() -> None:
-    ports = [EdgePort(address="127.0.0.1", port=port, socket="/run/gw.8080") for port in (8080, 80)]
+def edge_port(port: int, *sockets: str) -> EdgePort:
+    return EdgePort(address="127.0.0.1", port=port, target=8080, sockets=sockets)
+
+
+def test_two_ports_of_one_target_share_its_cluster() -> None:
+    ports = [edge_port(port, "/run/gw.8080") for port in (8080, 80)]
     resources = edge_resources(ports)
     assert [item.name for item in resources.listeners] == ["127.0.0.1_80", "127.0.0.1_8080"]
-    assert [item.name for item in resources.clusters] == ["/run/gw.8080"]
+    assert [item.name for item in resources.clusters] == ["gateway_8080"]
     assert edge_resources(reversed(ports)) == resources
+
+
+def test_pods_that_come_and_go_change_only_endpoints() -> None:
+    one, two = (edge_resources([edge_port(80, *sockets)]) for sockets in (("/run/a",), ("/run/a", "/run/b")))
+    assert (one.listeners, one.clusters) == (two.listeners, two.clusters)
+    assert one.endpoints != two.endpoints
 
 
 @pytest.mark.envoy
@@ -43,7 +53,7 @@ def test_a_connection_arrives_with_the_clients_address() -> None:
         gateway.bind(str(path))
         gateway.listen()
         gateway.settimeout(10)
-        edge.apply(edge_resources([EdgePort(address="127.0.0.1", port=port, socket=str(path))]))
+        edge.apply(edge_resources([edge_port(port, str(path))]))
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
             client.sendall(b"hello")
             received = _received(gateway, 28 + len(b"hello"))
@@ -52,6 +62,24 @@ def test_a_connection_arrives_with_the_clients_address() -> None:
     assert received[16:20] == socket.inet_aton("127.0.0.1")
     assert int.from_bytes(received[24:26], "big") == source_port
     assert received.endswith(b"hello")
+
+
+@pytest.mark.envoy
+@pytest.mark.slow
+def test_a_pod_that_was_killed_is_passed_over() -> None:
+    (port,) = free_ports(1)
+    start = functools.partial(running_envoy, isolated=False, bootstrap_of=_edge_bootstrap)
+    with start() as edge, socket.socket(socket.AF_UNIX) as dead, socket.socket(socket.AF_UNIX) as gateway:
+        paths = [str(edge.directory / name) for name in ("dead", "gateway")]
+        dead.bind(paths[0])  # nobody listens
+        gateway.bind(paths[1])
+        gateway.listen()
+        gateway.settimeout(10)
+        edge.apply(edge_resources([edge_port(port, *paths)]))
+        for _ in range(4):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(b"hello")
+                assert _received(gateway, 28 + len(b"hello")).endswith(b"hello")
 
 
 def _edge_bootstrap(xds_socket: Path, admin_socket: Path) -> bytes:

@@ -10,9 +10,9 @@ from meshgate.host.edge_ports import EdgeFacts, EdgeGateway, EdgeOptions, check_
 SERVICE = ((15021, 15021), (80, 8080), (443, 8443), (27017, 27017))
 
 
-def ports(facts: EdgeFacts, options: EdgeOptions | None = None) -> list[tuple[str, int, str]]:
+def ports(facts: EdgeFacts, options: EdgeOptions | None = None) -> list[tuple[str, int, *tuple[str, ...]]]:
     found = edge_ports(facts, options or EdgeOptions(), "/edge", "gw")
-    return [(port.address, port.port, port.socket) for port in found]
+    return [(port.address, port.port, *port.sockets) for port in found]
 
 
 def gateway(*listens: int, uid: str = "uid-1") -> EdgeGateway:
@@ -32,13 +32,13 @@ def test_the_options_move_http_and_https() -> None:
     facts = EdgeFacts(service_ports=SERVICE, gateways=(gateway(8080, 8443),))
     options = EdgeOptions(host_address="0.0.0.0", http_port=8080, https_port=8443)
 
-    assert [(address, port) for address, port, _ in ports(facts, options)] == [("0.0.0.0", 8080), ("0.0.0.0", 8443)]
+    assert [(address, port) for address, port, *_ in ports(facts, options)] == [("0.0.0.0", 8080), ("0.0.0.0", 8443)]
 
 
 def test_a_port_of_zero_is_none() -> None:
     facts = EdgeFacts(service_ports=SERVICE, gateways=(gateway(8080, 8443),))
 
-    assert [port for _, port, _ in ports(facts, EdgeOptions(https_port=0))] == [80]
+    assert [port for _, port, *_ in ports(facts, EdgeOptions(https_port=0))] == [80]
 
 
 def test_without_a_gateway_or_a_server_there_is_none() -> None:
@@ -47,10 +47,15 @@ def test_without_a_gateway_or_a_server_there_is_none() -> None:
     assert ports(EdgeFacts(gateways=(gateway(8080),))) == []
 
 
-def test_a_gateway_that_listens_takes_over() -> None:
-    facts = EdgeFacts(service_ports=SERVICE, gateways=(gateway(8080, uid="b"), gateway(uid="a")))
+def test_all_pods_that_listen_take_connections() -> None:
+    facts = EdgeFacts(
+        service_ports=SERVICE, gateways=(gateway(8080, uid="c"), gateway(8080, 8443, uid="b"), gateway(uid="a"))
+    )
 
-    assert [path for _, _, path in ports(facts)] == ["/edge/b/gw.8080"]
+    assert ports(facts) == [
+        ("127.0.0.1", 80, "/edge/b/gw.8080", "/edge/c/gw.8080"),
+        ("127.0.0.1", 443, "/edge/b/gw.8443"),
+    ]
 
 
 def test_two_ports_of_the_service_that_become_one_of_the_host() -> None:

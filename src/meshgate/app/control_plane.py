@@ -203,6 +203,7 @@ class ControlPlane:
         """An ending pod is out of every proxy's endpoints before its applications are told to end."""
         async with asyncio.timeout(SETTLE_S + 1):
             await self.pipeline.wait_built(self.store.revision.value)
+            await self._machine.wait_followed()
             await self.ads.wait_applied(SETTLE_S)
 
     async def _load_files(self, group: asyncio.TaskGroup) -> None:

@@ -52,16 +52,20 @@ def edge_facts(resources: Sequence[AnyResource], tables: Mapping[str, ResourceTa
     service = next((each for each in of_type(resources, Service) if each.ref == INGRESS), None)
     if service is None:
         return EdgeFacts()
-    ports = tuple(
-        (port.port, port.target_port if isinstance(port.target_port, int) else port.port) for port in service.spec.ports
-    )
-    gateways = {
-        EdgeGateway(uid=endpoint.target_ref.uid, ports=listeners_of(tables, endpoint.target_ref.name))
+    slices = [
+        piece.spec
         for piece in of_type(resources, EndpointSlice)
         if piece.meta.namespace == INGRESS.namespace and piece.meta.label(SERVICE_NAME_LABEL) == INGRESS.name
-        for endpoint in piece.spec.endpoints
+    ]
+    gateways = {
+        EdgeGateway(uid=endpoint.target_ref.uid, ports=listeners_of(tables, endpoint.target_ref.name))
+        for piece in slices
+        for endpoint in piece.endpoints
         if endpoint.target_ref is not None and endpoint.is_ready
     }
+    # a target port may be a name, which slices give as the pods' numbers
+    numbers = {port.name: port.port for piece in slices for port in piece.ports}
+    ports = tuple((port.port, numbers[port.name]) for port in service.spec.ports if port.name in numbers)
     return EdgeFacts(service_ports=ports, gateways=tuple(sorted(gateways)))
 
 

@@ -45,6 +45,8 @@ def _tcp_proxy(plan: TcpProxyPlan, memo: Memo) -> v3.NetworkFilterDict:
         spelled["idle_timeout"] = duration(plan.idle_timeout)
     if plan.max_connection_duration is not None:
         spelled["max_downstream_connection_duration"] = duration(plan.max_connection_duration)
+    if plan.max_connect_attempts is not None:
+        spelled["max_connect_attempts"] = {"value": plan.max_connect_attempts}
     if plan.hash_source_ip:
         spelled["hash_policy"] = [{"source_ip": {}}]
     return {"name": "envoy.filters.network.tcp_proxy", "typed_config": packed(v3.TcpProxy(**spelled))}

@@ -116,7 +116,7 @@ class Edge:
             ports = tuple(port for port in wanted if port.port not in numbers)
             self._mine = frozenset(port.port for port in ports)
             resources = edge_resources(ports)
-            self._ads.publish(EDGE_PROXY, table_of((*resources.clusters, *resources.listeners)))
+            self._ads.publish(EDGE_PROXY, table_of((*resources.clusters, *resources.endpoints, *resources.listeners)))
             self.state.set(EdgeState(facts=facts, ports=ports, taken=taken))
             if not taken:
                 return

@@ -2,7 +2,7 @@
 
 For each port of the default ingress gateway's Service on which a Gateway's server listens there is one port of the
 host: 80 and 443 become `--http-port` and `--https-port` (0: none), the others keep their number. It leads to the
-gateway pod's socket for the target port, over which the edge's Envoy delivers with a PROXY header.
+sockets of all ready pods of the gateway for the target port, over which the edge's Envoy delivers with a PROXY header.
 """
 
 from __future__ import annotations
@@ -65,12 +65,14 @@ def edge_ports(facts: EdgeFacts, options: EdgeOptions, directory: str, socket: s
     found: dict[int, EdgePort] = {}
     for port, target in sorted(facts.service_ports):
         number = host_port(port, options)
-        # of several gateway pods, one takes all: the others serve who comes by the Service's address
-        gateway = next((each for each in sorted(facts.gateways, key=_by_uid) if target in each.ports), None)
-        if gateway is None or not number:
-            continue
-        path = edge_socket_path(f"{directory}/{gateway.uid}/{socket}", target)
-        found.setdefault(number, EdgePort(address=options.host_address, port=number, socket=path))
+        sockets = tuple(
+            edge_socket_path(f"{directory}/{gateway.uid}/{socket}", target)
+            for gateway in sorted(facts.gateways)
+            if target in gateway.ports
+        )
+        if sockets and number:
+            port_of_host = EdgePort(address=options.host_address, port=number, target=target, sockets=sockets)
+            found.setdefault(number, port_of_host)
     return tuple(found[number] for number in sorted(found))
 
 
@@ -92,7 +94,3 @@ def check_options(options: EdgeOptions) -> None:
             raise UsageError(f"{flag} {port} is not a port", hint="1 to 65535, or 0 for none")
     if options.http_port and options.http_port == options.https_port:
         raise UsageError(f"--http-port and --https-port are both {options.http_port}", hint="give them different ports")
-
-
-def _by_uid(gateway: EdgeGateway) -> str:
-    return gateway.uid

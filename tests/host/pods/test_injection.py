@@ -24,7 +24,9 @@ LABEL, ANNOTATION = "labels: {sidecar.istio.io/inject: '%s'}", "annotations: {si
         (PLAIN, LABEL % "true", {}, True),
         (PLAIN, ANNOTATION % "false", {}, False),
         (PLAIN, ANNOTATION % "yes", {}, True),
-        (PROXIED, "", {}, False),
+        (PROXIED, "", {}, True),
+        (PROXIED, LABEL % "false", {}, False),
+        (PROXIED.replace("auto", "istio/proxyv2"), "", {}, False),
     ],
 )
 def test_labels_decide(spec: str, metadata: str, of_namespace: dict[str, str], expected: bool) -> None:
@@ -61,3 +63,22 @@ def test_injected_pod_decodes_and_has_its_proxy_last() -> None:
     assert made.meta.annotation("sidecar.istio.io/status")
     assert proxy_role(made.meta, made.spec) == "sidecar"
     assert raw["metadata"]["annotations"] == {"a": "b"}  # type: ignore[index] # as given
+
+
+def test_a_gateway_is_completed_and_keeps_what_it_says() -> None:
+    proxy = {"name": PROXY, "image": "auto", "ports": [{"containerPort": 9080}]}
+    raw = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "gw", "namespace": "edge", "annotations": {"inject.istio.io/templates": "gateway"}},
+        "spec": {"containers": [proxy]},
+    }
+    resource, problems = decode(injected(raw))
+    assert resource is not None, problems
+    made = of_type([resource], Pod)[0]
+    [container] = made.spec.containers
+    assert proxy_role(made.meta, made.spec) == "router"
+    assert container.args == ("proxy", "router")
+    assert container.readiness_probe is not None
+    assert [port.container_port for port in container.ports] == [9080]
+    assert not wants_sidecar(made.meta, made.spec, {})

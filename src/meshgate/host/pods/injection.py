@@ -4,7 +4,8 @@ As with Istio's `enableNamespacesByDefault: true`
 (istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy): a label that says
 no wins, then one that says yes; without labels the pod is injected. The sidecar is a container of the spec named
 `istio-proxy`, so `kubectl get pods` shows it as it would on a cluster, and whoever asks whether a pod has a proxy
-looks for that name.
+looks for that name. A container of that name with the image `auto` is completed: so gateways are written
+(istio.io/latest/docs/setup/additional-setup/gateway/), and sidecars with settings of their own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from meshgate.api import Container, Meta, Pod
 from meshgate.store.core import Raw
 
 PROXY = "istio-proxy"
+AUTO = "auto"
+"""The image of a proxy that is to be completed."""
 PROXY_IMAGE = "istio/proxyv2"
 """Shown only: the proxy is the Envoy of this machine."""
 INJECT = "sidecar.istio.io/inject"
@@ -29,8 +32,9 @@ Role = Literal["sidecar", "router", "none"]
 
 
 def wants_sidecar(meta: Meta, spec: Pod, namespace_labels: Mapping[str, str]) -> bool:
-    """True if the pod is to be given a sidecar that it does not have yet."""
-    if has_proxy(spec) or meta.namespace in _NEVER_INJECTED:
+    """True if the pod is to be given a proxy that it does not have yet, or that is only hinted at by image `auto`."""
+    proxy = proxy_container(spec)
+    if (proxy is not None and proxy.image != AUTO) or meta.namespace in _NEVER_INJECTED:
         return False
     of_pod = meta.label(INJECT) or meta.annotation(INJECT)
     of_namespace = namespace_labels.get("istio-injection", "")
@@ -46,8 +50,7 @@ def proxy_role(meta: Meta, spec: Pod) -> Role:
     proxy = proxy_container(spec)
     if proxy is None:
         return "none"
-    templates = [name.strip() for name in meta.annotation(TEMPLATES).split(",")]
-    if "gateway" in templates or proxy.args[:2] == ("proxy", "router"):
+    if _is_gateway(meta.annotation(TEMPLATES)) or proxy.args[:2] == ("proxy", "router"):
         return "router"
     return "sidecar"
 
@@ -61,26 +64,39 @@ def proxy_container(spec: Pod) -> Container | None:
 
 
 def injected(raw: Raw) -> dict[str, Any]:
-    """The pod with a sidecar."""
+    """The pod with a proxy: a sidecar, or a gateway where the template says so. What its container says stays."""
     spec, metadata = raw["spec"], raw["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), STATUS: _STATUS_TEXT}
-    containers = [*spec.get("containers", ()), _PROXY_CONTAINER]
+    given = metadata.get("annotations") or {}
+    template = _GATEWAY_CONTAINER if _is_gateway(str(given.get(TEMPLATES, ""))) else _PROXY_CONTAINER
+    containers = list(spec.get("containers", ()))
+    place = next((place for place, each in enumerate(containers) if each.get("name") == PROXY), len(containers))
+    said = containers[place] if place < len(containers) else {}
+    containers[place:] = [
+        {**template, **{key: value for key, value in said.items() if (key, value) != ("image", AUTO)}},
+        *containers[place + 1 :],
+    ]
     return {
         **raw,
-        "metadata": {**metadata, "annotations": annotations},
+        "metadata": {**metadata, "annotations": {**given, STATUS: _STATUS_TEXT}},
         "spec": {**spec, "containers": containers},
     }
 
 
+def _is_gateway(templates: str) -> bool:
+    return "gateway" in [name.strip() for name in templates.split(",")]
+
+
 _STATUS_TEXT = json.dumps({"containers": [PROXY], "revision": "default"}, separators=(",", ":"))
+_READY: Mapping[str, object] = {"httpGet": {"path": "/healthz/ready", "port": 15021}}
 _PROXY_CONTAINER: Mapping[str, object] = {
     "name": PROXY,
     "image": PROXY_IMAGE,
     "args": ["proxy", "sidecar"],
     "ports": [{"name": "http-envoy-prom", "containerPort": 15090, "protocol": "TCP"}],
-    "readinessProbe": {
-        "httpGet": {"path": "/healthz/ready", "port": 15021},
-        "periodSeconds": 15,
-        "failureThreshold": 4,
-    },
+    "readinessProbe": {**_READY, "periodSeconds": 15, "failureThreshold": 4},
+}
+_GATEWAY_CONTAINER: Mapping[str, object] = {
+    **_PROXY_CONTAINER,
+    "args": ["proxy", "router"],
+    "readinessProbe": {**_READY, "initialDelaySeconds": 1, "periodSeconds": 2, "failureThreshold": 30},
 }

@@ -29,6 +29,8 @@ class TcpProxyPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     max_connection_duration: timedelta | None = None
     """None is no limit."""
     hash_source_ip: bool = False
+    max_connect_attempts: int | None = None
+    """How many endpoints are tried until one takes the connection; None is Envoy's one."""
     access_logs: tuple[AccessLog, ...] = ()
     origin: Origin | None = None
 
