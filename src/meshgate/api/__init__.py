@@ -83,7 +83,7 @@ from meshgate.api.mesh_layers import MeshLayer, mesh_config, mesh_layers
 from meshgate.api.meta import Meta, Owner
 from meshgate.api.problem import Problem, Severity, has_errors
 from meshgate.api.ref import Origin, Ref
-from meshgate.api.resource import AnyResource, Resource, Spec, of_type
+from meshgate.api.resource import AnyResource, Resource, Resources, Spec, of_type
 from meshgate.api.secret_bytes import SecretBytes
 from meshgate.api.service import (
     AddressType,
@@ -307,6 +307,7 @@ __all__ = [
     "RegexRewrite",
     "Resolution",
     "Resource",
+    "Resources",
     "RestartPolicy",
     "RetryBudget",
     "RingHash",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 import msgspec
@@ -63,10 +65,24 @@ class Resource(msgspec.Struct, Generic[S_co], frozen=True, kw_only=True, cache_h
 AnyResource = Resource[Spec]
 
 
+class Resources(tuple[AnyResource, ...]):
+    """Resources that are asked for by type again and again (`of_type`): there may be thousands of them."""
+
+    @cached_property
+    def by_type(self) -> Mapping[type[object], tuple[AnyResource, ...]]:
+        """In the order given."""
+        found: dict[type[object], list[AnyResource]] = defaultdict(list)
+        for resource in self:
+            found[type(resource.spec)].append(resource)
+        return {spec_type: tuple(each) for spec_type, each in found.items()}
+
+
 def of_type(resources: Iterable[AnyResource], spec_type: type[S]) -> tuple[Resource[S], ...]:
     """Those resources whose spec has this type, in the order given.
 
     >>> of_type([], VirtualService)
     ()
     """
+    if isinstance(resources, Resources):
+        return cast("tuple[Resource[S], ...]", resources.by_type.get(spec_type, ()))
     return tuple(cast("Resource[S]", resource) for resource in resources if isinstance(resource.spec, spec_type))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from meshgate.api import AnyResource, IstioOperator, Problem, mesh_config, mesh_layers
+from meshgate.api import AnyResource, IstioOperator, Problem, Resources, mesh_config, mesh_layers
 from meshgate.app.tables import Tables
 from meshgate.envoy import Memo
 from meshgate.mesh import Facts, Snapshot, build
@@ -57,15 +57,18 @@ class Compiler:
         return self._tables.of(plan(self._last[1].snapshot, proxy, self._memo)[0])
 
     def _compile(self, resources: Sequence[AnyResource], proxies: Iterable[Proxy]) -> Compiled:
+        resources = Resources(resources)
         mesh, problems = mesh_config(mesh_layers(resources, self._settings))
         snapshot, found = build(resources, replace(self._facts, mesh=mesh), self._memo)
         all_problems = {*problems, *found}
         self._tables.turn(snapshot.endpoints)
         tables: dict[Proxy, ResourceTable] = {}
+        made: dict[int, ResourceTable] = {}  # most proxies share a plan, which the memo keeps: its id stands for it
         for proxy in proxies:
             planned, found = plan(snapshot, proxy, self._memo)
             all_problems.update(found)
-            tables[proxy] = self._tables.of(planned)
+            table = made.get(id(planned))
+            tables[proxy] = made[id(planned)] = self._tables.of(planned) if table is None else table
         if all_problems != set(self._problems):
             self._problems = tuple(sorted(all_problems, key=str))
         return Compiled(snapshot=snapshot, tables=tables, problems=self._problems)

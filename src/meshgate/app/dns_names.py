@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from meshgate.api import AnyResource, EndpointSlice, Namespace, Resource, Service, of_type
 from meshgate.host.dns import DnsTable, EndpointName, HostName, PortName, ServiceName
-from meshgate.mesh import Snapshot, is_address
+from meshgate.mesh import MeshService, Snapshot, is_address
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 EXTERNAL_NAME = "ExternalName"
@@ -24,7 +25,7 @@ def dns_table(resources: Sequence[AnyResource], snapshot: Snapshot, networks: It
         services=tuple(
             service_name(service, slices.get((service.meta.namespace, service.meta.name), ())) for service in services
         ),
-        hosts=host_names(snapshot),
+        hosts=host_names(snapshot.world.services),
         namespaces=tuple(sorted(namespace.meta.name for namespace in of_type(resources, Namespace))),
         networks=tuple(networks),
     )
@@ -58,10 +59,11 @@ def endpoint_names(spec: Service, slices: Iterable[EndpointSlice]) -> tuple[Endp
     return tuple(EndpointName(address=address, hostname=hostname) for address, hostname in sorted(found))
 
 
-def host_names(snapshot: Snapshot) -> tuple[HostName, ...]:
+@lru_cache(maxsize=2)
+def host_names(services: tuple[MeshService, ...]) -> tuple[HostName, ...]:
     """Hosts of ServiceEntries that have addresses, written (ranges are none) or assigned."""
     found = []
-    for service in snapshot.world.services:
+    for service in services:
         if service.registry != "External":
             continue
         addresses = tuple(address for address in service.addresses if is_address(address))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from meshgate.api import (
     AnyResource,
     DestinationRule,
@@ -19,14 +21,16 @@ from meshgate.api import (
     Pod,
     Problem,
     Resource,
+    Resources,
     Service,
     ServiceEntry,
     VirtualService,
+    WorkloadEntry,
     of_type,
 )
 from meshgate.mesh.aliases import with_aliases
 from meshgate.mesh.analysis import analysis, beside
-from meshgate.mesh.destination_rules import bind_destination_rules
+from meshgate.mesh.destination_rules import BoundDestinationRule, bind_destination_rules
 from meshgate.mesh.endpoints import (
     EndpointCollector,
     EndpointTable,
@@ -35,16 +39,18 @@ from meshgate.mesh.endpoints import (
     listed_endpoints,
 )
 from meshgate.mesh.facts import Facts
-from meshgate.mesh.gateways import bind_gateways
+from meshgate.mesh.gateways import BoundGateway, bind_gateways
 from meshgate.mesh.kubernetes_services import kubernetes_service
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.protocol import Protocol
-from meshgate.mesh.service import MeshService, service_order
-from meshgate.mesh.service_entries import service_entry_services
+from meshgate.mesh.service import FixedEndpoint, MeshService, service_order
+from meshgate.mesh.service_entries import RESOLVED_BY_NAME, service_entry_services
 from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
 from meshgate.mesh.targets import selecting_by_namespace, targets_by_address
 from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION
-from meshgate.mesh.virtual_services import bind_virtual_services
+from meshgate.mesh.virtual_services import BoundVirtualService, bind_virtual_services
+from meshgate.mesh.visibility import Export
+from meshgate.mesh.workload_entries import WorkloadEntries
 from meshgate.mesh.workloads import Workload, workload_of
 
 EntryServices = tuple[tuple[Resource[ServiceEntry], tuple[MeshService, ...]], ...]
@@ -54,7 +60,8 @@ def build(
     resources: Iterable[AnyResource], facts: Facts, memo: Memo | None = None
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """The snapshot of all objects, and what is wrong with how they refer to each other (sorted, no errors)."""
-    objects, mesh, memo = tuple(resources), facts.mesh, memo or Memo()
+    objects = resources if isinstance(resources, Resources) else Resources(resources)
+    mesh, memo = facts.mesh, memo or Memo()
     memo.turn()
     workloads = tuple(sorted((workload_of(pod) for pod in of_type(objects, Pod)), key=_workload_order))
     wishes = {
@@ -63,19 +70,22 @@ def build(
         if one.meta.annotation(DISTRIBUTION_ANNOTATION)
     }
     entries = _entry_services(of_type(objects, ServiceEntry), facts, wishes, memo)
+    workload_entries = WorkloadEntries(of_type(objects, WorkloadEntry), memo, facts.cluster_id)
+    collector = EndpointCollector(WorkloadIndex(workloads), workload_entries, facts)
     services = _services(of_type(objects, Service), entries, facts, wishes, memo)
-    endpoints = _endpoints(objects, entries, workloads, facts, memo)
-    virtual_services, delegation_problems = bind_virtual_services(
-        of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to, memo
+    services = memo.same(tuple(_with_selected_names(one, collector) for one in services))
+    endpoints = _endpoints(objects, entries, services, collector, memo)
+    virtual_services, delegation_problems = memo.nest(
+        _virtual_services, of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to
     )
     world = World(
         facts=facts,
         mesh=mesh,
         services=services,
         virtual_services=virtual_services,
-        gateways=bind_gateways(of_type(objects, Gateway), memo),
-        destination_rules=bind_destination_rules(
-            of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to, memo
+        gateways=memo.nest(_gateways, of_type(objects, Gateway)),
+        destination_rules=memo.nest(
+            _destination_rules, of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to
         ),
         headless=_headless(services, endpoints),
     )
@@ -88,6 +98,22 @@ def build(
     )
     problems = {*delegation_problems, *memo.nest(analysis, snapshot.world, beside(objects))}
     return snapshot, tuple(sorted(problems, key=str))
+
+
+def _virtual_services(
+    memo: Memo, resources: tuple[Resource[VirtualService], ...], facts: Facts, default_export: Export
+) -> tuple[tuple[BoundVirtualService, ...], tuple[Problem, ...]]:
+    return bind_virtual_services(resources, facts, default_export, memo)
+
+
+def _gateways(memo: Memo, resources: tuple[Resource[Gateway], ...]) -> tuple[BoundGateway, ...]:
+    return bind_gateways(resources, memo)
+
+
+def _destination_rules(
+    memo: Memo, resources: tuple[Resource[DestinationRule], ...], facts: Facts, default_export: Export
+) -> tuple[BoundDestinationRule, ...]:
+    return bind_destination_rules(resources, facts, default_export, memo)
 
 
 def _workload_order(workload: Workload) -> tuple[str, str]:
@@ -125,16 +151,32 @@ def _in_order(services: tuple[MeshService, ...]) -> tuple[MeshService, ...]:
     return with_aliases(sorted(services, key=service_order))
 
 
+def _with_selected_names(service: MeshService, collector: EndpointCollector) -> MeshService:
+    """A service that is resolved by name has the endpoints that it selects in itself."""
+    if not service.selector or service.resolving not in RESOLVED_BY_NAME:
+        return service
+    selected = (
+        FixedEndpoint(port=port.number, endpoint=endpoint)
+        for port in service.ports
+        for endpoint in collector.selected(service, port)
+    )
+    return msgspec.structs.replace(service, fixed=(*service.fixed, *selected))
+
+
 def _endpoints(
-    objects: Sequence[AnyResource], entries: EntryServices, workloads: Iterable[Workload], facts: Facts, memo: Memo
+    objects: Sequence[AnyResource],
+    entries: EntryServices,
+    services: Iterable[MeshService],
+    collector: EndpointCollector,
+    memo: Memo,
 ) -> EndpointTable:
-    collector = EndpointCollector(WorkloadIndex(workloads), facts)
-    services = sorted(of_type(objects, Service), key=lambda resource: resource.ref)
-    collect_kubernetes(collector, services, of_type(objects, EndpointSlice), of_type(objects, Endpoints))
+    kubernetes = sorted(of_type(objects, Service), key=lambda resource: resource.ref)
+    collect_kubernetes(collector, kubernetes, of_type(objects, EndpointSlice), of_type(objects, Endpoints))
     for resource, entry_services in entries:
-        collector.add_listed(memo.get(listed_endpoints, resource, entry_services, facts.cluster_id))
-        if resource.spec.workload_selector is not None:
-            collector.add_selected(entry_services)
+        collector.add_listed(memo.get(listed_endpoints, resource, entry_services, collector.cluster_id))
+    for service in services:
+        if service.selector:
+            collector.add_selected(service)
     return collector.table()
 
 

@@ -21,7 +21,7 @@ ENABLED_LABEL = "networking.istio.io/enable-autoallocate-ip"
 
 
 def desired(view: View, settings: Settings, now: str) -> Iterable[Write]:
-    entries = [each for each in view.list("ServiceEntry") if not is_going(each)]
+    entries = [each for each in view.list("ServiceEntry") if _has_addresses(each) and not is_going(each)]
     entries.sort(key=lambda raw: (meta(raw).get("creationTimestamp", ""), ref(raw)))
     pool = AddressPool(settings.auto_cidr)
     for raw in entries:
@@ -38,6 +38,11 @@ def desired(view: View, settings: Settings, now: str) -> Iterable[Write]:
             yield from event_once(view, raw, REASON, str(fault), now)
         status = {key: value for key, value in _status(raw).items() if key != "addresses"}
         yield from set_status(raw, status | ({"addresses": addresses} if addresses else {}))
+
+
+def _has_addresses(raw: Raw) -> bool:
+    """Whether it should have some, or has some that it may have to give back."""
+    return bool(_hosts(raw) or _status(raw).get("addresses"))
 
 
 def _hosts(raw: Raw) -> tuple[str, ...]:

@@ -124,6 +124,8 @@ def _given_twice(good: Sequence[Wanted], owners: Mapping[Ref, str]) -> Mapping[s
 
     The file that has it already keeps it: a second one that comes later does not take it away.
     """
+    if len({item.ref for item in good}) == len(good):
+        return {}
     in_order = sorted(good, key=lambda item: owners.get(item.ref) != item.file)
     problems = duplicates([(item.ref, item.positions.at("")) for item in in_order])
     at = {item.positions.at(""): item.file for item in good}

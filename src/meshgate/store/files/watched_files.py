@@ -36,7 +36,7 @@ from .file_set import (
 log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-QUIET_MS = 20
+QUIET_MS = 10
 """A burst of events ends when nothing happens for this long."""
 LONGEST_BURST_MS = 200
 SECOND_LOOK_S = 0.1

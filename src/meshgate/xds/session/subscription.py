@@ -10,7 +10,7 @@ their version changes, and the good ones have arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -64,13 +64,13 @@ class Subscription:
             if name not in kept:
                 self._demanded.add(name)
 
-    def unsubscribe(self, names: Iterable[str]) -> None:
+    def unsubscribe(self, names: Collection[str]) -> None:
         """Forget names; what the client held of them, it has dropped."""
         for name in names:
             self.names.discard(name)
             if name == WILDCARD:
                 self.wildcard = False
-        if not self.wildcard:
+        if names and not self.wildcard:
             for name in [name for name in (*self._held, *self._todo) if name not in self.names]:
                 self._forget(name)
 
