@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from meshgate.api import CODES, IMPLEMENTED, KINDS, KINDS_NOT_YET, Code, Kind, MeshConfig
 from meshgate.api.known_fields import NOT_YET, WITHOUT_EFFECT
+from meshgate.api.mesh_fields import MESH, REFUSED
+from meshgate.api.mesh_fields import WITHOUT_EFFECT as WITHOUT_EFFECT_IN_MESH
 from meshgate.api.old_fields import OLD_FIELDS
 from meshgate.api.string_match import Exact
 from meshgate.api.value import Value, Within
@@ -73,13 +75,32 @@ def kinds_page() -> str:
             "The text at the key `mesh` of the ConfigMap `istio` in `istio-system`, `spec.meshConfig` of an",
             "IstioOperator, and `--set meshConfig.…`.",
             "",
-            *_fields_section(MeshConfig, "MeshConfig"),
+            *_fields_section(MeshConfig, MESH),
+            "### Keys without effect",
+            "",
+            "These are accepted, and a remark says so, because:",
+            "",
+            *_reasons(WITHOUT_EFFECT_IN_MESH),
+            "",
+            "### Keys that are refused",
+            "",
+            "These are not implemented yet. They are refused even where Istio would only log them, since passing over",
+            "them would be worse:",
+            "",
+            *_reasons(REFUSED),
+            "",
             "## Kinds that are not implemented yet",
             "",
             *not_yet,
             "",
         ]
     )
+
+
+def _reasons(table: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for place, reasons in table.items():
+        prefix = place.removeprefix(MESH).lstrip(".")
+        yield from (f"- `{_joined(prefix, key)}`: {why}" for key, why in sorted(reasons.items()))
 
 
 def _ours_first(item: tuple[str, Code]) -> tuple[bool, str]:
@@ -110,7 +131,7 @@ def _paths(cls: type[Value], place: str, path: str, idle: list[str]) -> Iterator
     assert not NOT_YET.get(cls, frozenset()) & {field.encode_name for field in msgspec.structs.fields(cls)}
     for field in msgspec.structs.fields(cls):
         key = field.encode_name
-        if limits is not None and key not in limits:
+        if (limits is not None and key not in limits) or key in WITHOUT_EFFECT_IN_MESH.get(place, {}):
             continue
         yield from _below(hints[field.name], f"{place}.{key}", _joined(path, key), idle)
         yield from (
@@ -138,7 +159,7 @@ def _below(hint: Any, place: str, path: str, idle: list[str]) -> Iterator[str]:
         inner = get_args(item)[1] if is_map else item
         yield from _below(inner, place, path + ("{}" if is_map else "[]"), idle)
     elif origin is None and issubclass(hint, Value):
-        yield from _paths(hint, place, path, idle)
+        yield from list(_paths(hint, place, path, idle)) or [path]
     elif origin is Annotated:
         yield path + "".join(f".{mark.key}" for mark in get_args(hint) if isinstance(mark, Within))
     elif place in IMPLEMENTED:

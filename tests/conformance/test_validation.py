@@ -11,7 +11,7 @@ from tests.api.objects import VIRTUAL_SERVICE, changed
 from tests.conformance.__main__ import main
 from tests.conformance.outcome import Status
 from tests.conformance.validation import run_case
-from tests.conformance.validation_cases import VerdictCase
+from tests.conformance.validation_cases import VALIDATION, VerdictCase
 
 TLS = [{"match": [{"sniHosts": ["web"]}], "route": [{"destination": {"host": "web"}}]}]
 
@@ -54,3 +54,8 @@ def test_counts_come_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_a_path_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validation", "/nowhere"]) == 64
     assert "/nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not VALIDATION.exists(), reason="the recorded verdicts of Istio are not here")
+def test_all_given_cases_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validation"]) == 0, capsys.readouterr().out

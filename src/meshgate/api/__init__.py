@@ -65,8 +65,7 @@ from meshgate.api.locality import (
 )
 from meshgate.api.mesh_config import (
     AccessLogEncoding,
-    ForwardClientCertDetails,
-    GatewayTopology,
+    DiscoverySelector,
     InboundMode,
     InboundTrafficPolicy,
     MeshConfig,
@@ -76,12 +75,18 @@ from meshgate.api.mesh_config import (
     OutboundTrafficPolicy,
     PathNormalization,
     PathNormalizationType,
-    ProxyConfig,
-    TopologyProxyProtocol,
 )
 from meshgate.api.mesh_layers import MeshLayer, mesh_config, mesh_layers
 from meshgate.api.meta import Meta, Owner
 from meshgate.api.problem import Problem, Severity, has_errors
+from meshgate.api.proxy_config import (
+    ForwardClientCertDetails,
+    GatewayTopology,
+    MetadataExchangeMode,
+    ProxyConfig,
+    ProxyHeaders,
+    TopologyProxyProtocol,
+)
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.resource import AnyResource, Resource, Resources, Spec, of_type
 from meshgate.api.secret_bytes import SecretBytes
@@ -207,6 +212,7 @@ __all__ = [
     "Deployment",
     "Destination",
     "DestinationRule",
+    "DiscoverySelector",
     "Document",
     "DownwardFile",
     "DownwardVolume",
@@ -277,6 +283,7 @@ __all__ = [
     "MeshLayer",
     "MeshTLS",
     "Meta",
+    "MetadataExchangeMode",
     "Namespace",
     "ObjectReference",
     "Origin",
@@ -299,6 +306,7 @@ __all__ = [
     "ProjectedVolume",
     "Projection",
     "ProxyConfig",
+    "ProxyHeaders",
     "ProxyProtocol",
     "ProxyProtocolVersion",
     "RedirectPort",

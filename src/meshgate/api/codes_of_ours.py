@@ -95,6 +95,13 @@ OURS: Final[Mapping[str, Code]] = {
         "A cluster's API server refuses the object before istiod sees it.",
         "Do as the message says; then it works on both.",
     ),
+    codes.WITHOUT_EFFECT: Code(
+        "WithoutEffect",
+        "info",
+        "a key of the mesh configuration that is accepted, but from which nothing follows here",
+        "What it asks for does not exist in this mesh; the text says why.",
+        "Nothing, or leave the key out. docs/reference/kinds.md lists all of them.",
+    ),
     codes.TLS_SERVER_LEFT_OUT: Code(
         "TlsServerLeftOut",
         "warning",

@@ -24,7 +24,7 @@ from meshgate.api.ref import Ref
 from meshgate.api.resource import AnyResource, Resource, Spec
 from meshgate.api.rules.finding import Finding
 from meshgate.api.scalars import Reader
-from meshgate.api.status import status_addresses
+from meshgate.api.status import status_addresses, status_ready
 
 Raw = Mapping[str, object]
 Position = Callable[[str], str]
@@ -66,7 +66,7 @@ class Decoder:
             return None, _problems(faults, _ref_of(raw, kind.kind), position)
         found: list[Fault | Finding] = [*faults]
         if self._rules:
-            found += _readable(findings_of(meta, spec), faults)
+            found += _readable(findings_of(meta, spec, is_limited=self._table is not EVERYTHING), faults)
         problems = _problems(found, Ref(kind.kind, meta.namespace, meta.name), position)
         if any(problem.severity == "error" for problem in problems):
             return None, problems
@@ -129,6 +129,7 @@ def _resource(raw: Raw, kind: Kind, meta: Meta, spec: Spec) -> AnyResource:
         meta=meta,
         spec=spec,
         status_addresses=status_addresses(kind, raw.get("status")),
+        status_ready=status_ready(kind, raw.get("status")),
     )
 
 

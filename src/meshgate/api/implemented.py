@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from meshgate.api.mesh_fields import ACCEPTED
+
 Table = Mapping[str, tuple[str, ...]]
 
 _ENDPOINT: Final = ("address", "ports", "labels", "weight", "locality", "serviceAccount")
@@ -89,6 +91,7 @@ IMPLEMENTED: Final[Table] = {
     "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"),
     "ServiceEntry.spec.endpoints": _ENDPOINT,
     "WorkloadEntry.spec": _ENDPOINT,
+    **ACCEPTED,
 }
 """What this version does. Kinds without an entry are implemented as far as their types go."""
 

@@ -2,7 +2,8 @@
 
 Without effect are fields about what one machine without a cluster does not have: schedulers, images, quotas.
 They are accepted silently, so that manifests work as they are. Fields that would change what a workload does or who
-reaches it are refused as not implemented: accepting them would be a lie.
+reaches it are refused as not implemented: accepting them would be a lie. Keys of the mesh configuration are in
+`mesh_fields.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from meshgate.api.istio_operator import (
     GatewayService,
     IstioOperator,
 )
-from meshgate.api.mesh_config import MeshConfig, ProxyConfig
 from meshgate.api.meta import Meta
 from meshgate.api.service import Endpoint, Service
 from meshgate.api.value import Value
@@ -47,7 +47,7 @@ _WITHOUT_EFFECT: Final[dict[type[Value], str]] = {
     TemplateMeta: "creationTimestamp finalizers generateName name namespace",
     Namespace: "finalizers",
     Service: _SERVICE,
-    GatewayService: _SERVICE + " clusterIP externalIPs publishNotReadyAddresses sessionAffinity",
+    GatewayService: _SERVICE + " clusterIP externalIPs publishNotReadyAddresses sessionAffinity trafficDistribution",
     Endpoint: "deprecatedTopology hints",
     Pod: "affinity automountServiceAccountToken dnsPolicy enableServiceLinks imagePullSecrets nodeSelector os "
     "overhead preemptionPolicy priority priorityClassName runtimeClassName schedulerName schedulingGates tolerations "
@@ -68,12 +68,6 @@ _WITHOUT_EFFECT: Final[dict[type[Value], str]] = {
     GatewayComponent: "hub tag",
     GatewayKubernetes: "affinity hpaSpec imagePullPolicy nodeSelector podDisruptionBudget priorityClassName "
     "readinessProbe resources securityContext strategy tolerations",
-    MeshConfig: "configSources defaultProviders enablePrometheusMerge enableTracing ingressControllerMode "
-    "proxyHttpPort thriftConfig verifyCertificateAtClient",
-    ProxyConfig: "availabilityZone binaryPath caCertificatesPem configPath controlPlaneAuthPolicy customConfigFile "
-    "discoveryAddress discoveryRefreshDelay envoyMetricsServiceAddress excludeInboundPorts image interceptionMode "
-    "meshId parentShutdownDuration proxyBootstrapTemplatePath readinessProbe serviceCluster statsdUdpAddress "
-    "zipkinAddress",
 }
 
 _NOT_YET: Final[dict[type[Value], str]] = {
@@ -93,11 +87,6 @@ _NOT_YET: Final[dict[type[Value], str]] = {
     LabelSelector: "matchExpressions",
     IstioOperator: "addonComponents revision unvalidatedValues values",
     GatewayKubernetes: "overlays podLabels serviceAccountAnnotations volumeMounts volumes",
-    MeshConfig: "ca caCertificates certificates defaultTrafficPolicy discoverySelectors "
-    "enableEnvoyAccessLogService extensionProviders serviceScopeConfigs serviceSettings tlsDefaults",
-    ProxyConfig: "envoyAccessLogService envoyMetricsService extraStatTags fileFlushInterval fileFlushMinSizeKb "
-    "privateKeyProvider proxyHeaders proxyStatsMatcher runtimeValues sds statsCompression tracing "
-    "tracingServiceName",
 }
 
 WITHOUT_EFFECT: Final[Mapping[type[Value], frozenset[str]]] = {

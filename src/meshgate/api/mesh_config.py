@@ -1,6 +1,8 @@
 """MeshConfig: the settings of the whole mesh, with Istio's defaults.
 
-Users write it as the text at the key `mesh` of the ConfigMap `istio`. Only what has an effect here is kept. https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
+Users write it as the text at the key `mesh` of the ConfigMap `istio`. All keys of Istio's are here, so that
+what is written is checked; `mesh_fields.py` says which have an effect.
+https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from enum import StrEnum
 
 import msgspec
 
-from meshgate.api.destination_rule import TcpKeepalive
+from meshgate.api.destination_rule import ConnectionPoolSettings, OutlierDetection, TcpKeepalive
 from meshgate.api.gateway import TLSProtocol
-from meshgate.api.locality import LocalityLoadBalancerSetting
-from meshgate.api.value import Labels, UInt32, Value
+from meshgate.api.locality import LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
+from meshgate.api.proxy_config import ProxyConfig
+from meshgate.api.value import Labels, RawJson, Value
 from meshgate.api.virtual_service import HTTPRetry
 
 
@@ -83,42 +86,43 @@ class MeshTLS(Value, frozen=True, kw_only=True):
     ecdh_curves: tuple[str, ...] = ()
 
 
-class ForwardClientCertDetails(StrEnum):
-    """What a gateway does with x-forwarded-client-cert."""
+class IngressControllerMode(StrEnum):
+    """Which Ingress objects the ingress gateway serves."""
 
-    UNDEFINED = "UNDEFINED"
-    SANITIZE = "SANITIZE"
-    FORWARD_ONLY = "FORWARD_ONLY"
-    APPEND_FORWARD = "APPEND_FORWARD"
-    SANITIZE_SET = "SANITIZE_SET"
-    ALWAYS_FORWARD_ONLY = "ALWAYS_FORWARD_ONLY"
+    UNSPECIFIED = "UNSPECIFIED"
+    OFF = "OFF"
+    DEFAULT = "DEFAULT"
+    STRICT = "STRICT"
 
 
-class TopologyProxyProtocol(Value, frozen=True, kw_only=True):
-    """Gateways expect the PROXY protocol."""
+class LabelExpression(Value, frozen=True, kw_only=True):
+    """A condition on one label."""
+
+    key: str = ""
+    operator: str = ""
+    """`In`, `NotIn`, `Exists`, `DoesNotExist`."""
+    values: tuple[str, ...] = ()
 
 
-class GatewayTopology(Value, frozen=True, kw_only=True):
-    """What stands before the gateways."""
+class DiscoverySelector(Value, frozen=True, kw_only=True):
+    """Selects namespaces by label; all that is given must hold."""
 
-    num_trusted_proxies: UInt32 = 0
-    forward_client_cert_details: ForwardClientCertDetails = ForwardClientCertDetails.UNDEFINED
-    proxy_protocol: TopologyProxyProtocol | None = None
+    match_labels: Labels = ()
+    match_expressions: tuple[LabelExpression, ...] = ()
 
 
-class ProxyConfig(Value, frozen=True, kw_only=True):
-    """Defaults of all proxies."""
+class MeshTrafficPolicy(Value, frozen=True, kw_only=True):
+    """What DestinationRules begin with."""
 
-    concurrency: int | None = None
-    """Worker threads of each proxy. None: decided by the host."""
-    drain_duration: timedelta = timedelta(seconds=45)
-    termination_drain_duration: timedelta = timedelta(seconds=5)
-    stat_name_length: int = 189
-    status_port: int = 15020
-    proxy_admin_port: int = 15000
-    hold_application_until_proxy_starts: bool | None = None
-    proxy_metadata: Labels = ()
-    gateway_topology: GatewayTopology | None = None
+    connection_pool: ConnectionPoolSettings | None = None
+    outlier_detection: OutlierDetection | None = None
+
+
+class ServiceSettings(Value, frozen=True, kw_only=True):
+    """Settings of some services."""
+
+    settings: RawJson = ""
+    hosts: tuple[str, ...] = ()
 
 
 ALL_NAMESPACES = ("*",)
@@ -161,3 +165,23 @@ class MeshConfig(Value, frozen=True, kw_only=True):
     default_config: ProxyConfig = ProxyConfig()
     outbound_cluster_stat_name: str = ""
     inbound_cluster_stat_name: str = ""
+    enable_tracing: bool = True
+    enable_prometheus_merge: bool | None = True
+    enable_envoy_access_log_service: bool = False
+    ingress_controller_mode: IngressControllerMode = IngressControllerMode.STRICT
+    proxy_http_port: int = 0
+    config_sources: tuple[RawJson, ...] = ()
+    extension_providers: tuple[RawJson, ...] = ()
+    """Without Istio's own three, which are always there."""
+    default_providers: RawJson = ""
+    discovery_selectors: tuple[DiscoverySelector, ...] = ()
+    default_traffic_policy: MeshTrafficPolicy | None = None
+    zone_aware_lb_setting: ZoneAwareLoadBalancerSetting | None = None
+    service_settings: tuple[ServiceSettings, ...] = ()
+    service_scope_configs: tuple[RawJson, ...] = ()
+    tls_defaults: MeshTLS | None = None
+    ca: RawJson = ""
+    ca_certificates: tuple[RawJson, ...] = ()
+    certificates: tuple[RawJson, ...] = ()
+    verify_certificate_at_client: bool | None = None
+    thrift_config: RawJson = ""

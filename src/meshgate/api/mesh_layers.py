@@ -9,7 +9,7 @@ for istioctl.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 
 import msgspec
@@ -17,9 +17,10 @@ import msgspec
 from meshgate.api import codes
 from meshgate.api.config import ConfigMap
 from meshgate.api.fault import Fault, described
-from meshgate.api.implemented import IMPLEMENTED
+from meshgate.api.implemented import EVERYTHING, IMPLEMENTED
 from meshgate.api.istio_operator import IstioOperator
 from meshgate.api.mesh_config import MeshConfig
+from meshgate.api.mesh_fields import MESH, PROXIES, REFUSED, WITHOUT_EFFECT
 from meshgate.api.meta import Meta
 from meshgate.api.problem import Problem
 from meshgate.api.readers import Place, object_reader
@@ -38,10 +39,9 @@ SYSTEM_NAMESPACE: Final = "istio-system"
 OURS: Final = '{"accessLogFile":"/dev/stdout"}'
 """The one thing in which our mesh configuration differs from Istio's default."""
 
-_MILD: Final = frozenset({codes.UNKNOWN_FIELD, codes.NOT_IMPLEMENTED})
-"""What Istio only logs of its ConfigMap. Words that are not implemented stay errors: they cannot be passed over."""
 
-_read: Final = object_reader(MeshConfig, Place("MeshConfig", IMPLEMENTED, protobuf=True))
+_read: Final = object_reader(MeshConfig, Place(MESH, IMPLEMENTED, protobuf=True))
+_read_all: Final = object_reader(MeshConfig, Place(MESH, EVERYTHING, protobuf=True))
 
 
 class MeshLayer(Value, frozen=True, kw_only=True):
@@ -111,22 +111,28 @@ def config_map_content(spec: ConfigMap) -> tuple[RawJson, Fault | None]:
     return msgspec.json.encode(values[0] if values else {}, order="sorted").decode(), None
 
 
-def mesh_text_findings(meta: Meta, spec: ConfigMap) -> list[Finding]:
+def mesh_text_findings(meta: Meta, spec: ConfigMap, *, is_limited: bool) -> list[Finding]:
     """What is wrong with the mesh configuration in a ConfigMap, if it is the one that has it."""
     if meta.name != CONFIG_MAP or meta.namespace != SYSTEM_NAMESPACE:
         return []
     content, fault = config_map_content(spec)
     if fault:
         return [Finding(f"data.{KEY}", fault.text, fault.hint, code=fault.code)]
-    return layer_findings(content, f"data.{KEY}", is_strict=False)
+    return layer_findings(content, f"data.{KEY}", is_strict=False, is_limited=is_limited)
 
 
-def layer_findings(content: RawJson, path: str, *, is_strict: bool) -> list[Finding]:
-    """What is wrong with a layer; `is_strict`: fields that MeshConfig does not have are errors."""
+def layer_findings(content: RawJson, path: str, *, is_strict: bool, is_limited: bool = True) -> list[Finding]:
+    """What is wrong with a layer.
+
+    `is_strict`: fields that MeshConfig does not have are errors; `is_limited`: those that are not implemented, too.
+    """
     faults: list[Fault] = []
-    value = _read(_tree(content), faults)
+    tree = _tree(content)
+    value = (_read if is_limited else _read_all)(tree, faults)
     found = [_finding(fault, path, is_strict=is_strict) for fault in faults]
-    if isinstance(value, MeshConfig) and not faults:
+    if isinstance(value, MeshConfig):
+        found += _idle(tree, value, path)
+    if isinstance(value, MeshConfig) and not any(finding.severity == "error" for finding in found):
         found += [_below(path, finding) for finding in mesh_config_findings(value)]
     return found
 
@@ -141,9 +147,34 @@ def _layer_problems(layer: MeshLayer) -> list[Problem]:
 
 def _finding(fault: Fault, path: str, *, is_strict: bool) -> Finding:
     at = ".".join(part for part in (path, fault.path) if part)
-    is_word = fault.hint.startswith("implemented: ")
-    severity = fault.severity if is_strict or fault.code not in _MILD or is_word else "warning"
-    return Finding(at, fault.text, fault.hint, severity, fault.code)
+    severity = "warning" if fault.code == codes.UNKNOWN_FIELD and not is_strict else fault.severity
+    return Finding(at, fault.text, fault.hint or _why_refused(fault), severity, fault.code)
+
+
+def _why_refused(fault: Fault) -> str:
+    if fault.code != codes.NOT_IMPLEMENTED:
+        return ""
+    place, _, key = f"{MESH}.{fault.path}".rpartition(".")
+    why = REFUSED.get(place, {}).get(key)
+    return f"if it were passed over, {why}" if why else ""
+
+
+def _idle(tree: Mapping[str, object], mesh: MeshConfig, path: str) -> Iterator[Finding]:
+    """A remark on each key that is accepted without effect, unless it says what Istio's default says."""
+    proxies = tree.get("defaultConfig")
+    yield from _idle_keys(MESH, tree, mesh, path)
+    if isinstance(proxies, dict):
+        yield from _idle_keys(PROXIES, proxies, mesh.default_config, f"{path}.defaultConfig".lstrip("."))
+
+
+def _idle_keys(place: str, given: Mapping[str, object], value: Value, path: str) -> Iterator[Finding]:
+    usual = type(value)()
+    for field in msgspec.structs.fields(value):
+        key, name = field.encode_name, field.name
+        why = WITHOUT_EFFECT[place].get(key)
+        if why and given.get(key) is not None and getattr(value, name) != getattr(usual, name):
+            at = f"{path}.{key}".lstrip(".")
+            yield Finding(at, f"accepted, but without effect: {why}", "", "info", codes.WITHOUT_EFFECT)
 
 
 def _below(path: str, finding: Finding) -> Finding:
@@ -172,8 +203,8 @@ def overlaid(lower: Mapping[str, object], upper: Mapping[str, object]) -> dict[s
     return merged
 
 
-def operator_findings(path: str, spec: IstioOperator, *, needs_names: bool = True) -> Findings:
+def operator_findings(path: str, spec: IstioOperator, *, needs_names: bool = True, is_limited: bool = True) -> Findings:
     """What is wrong with an IstioOperator, its mesh configuration included."""
     yield from istio_operator_findings(path, spec, needs_names=needs_names)
     if spec.mesh_config:
-        yield from layer_findings(spec.mesh_config, f"{path}meshConfig", is_strict=True)
+        yield from layer_findings(spec.mesh_config, f"{path}meshConfig", is_strict=True, is_limited=is_limited)

@@ -33,7 +33,7 @@ def load_balancer(path: str, settings: LoadBalancerSettings, *, detects_outliers
         yield from locality(at, settings.locality_lb_setting, detects_outliers=detects_outliers)
     if settings.zone_aware_lb_setting:
         at = f"{path}.zoneAwareLbSetting"
-        yield from _zone_aware(at, settings.zone_aware_lb_setting, detects_outliers=detects_outliers)
+        yield from zone_aware(at, settings.zone_aware_lb_setting, detects_outliers=detects_outliers)
     if settings.warmup:
         yield from _warmup(f"{path}.warmup", settings.warmup)
     if settings.warmup_duration_secs is not None and settings.warmup_duration_secs < MILLISECOND:
@@ -112,7 +112,8 @@ def _failover(path: str, failover: tuple[LocalityFailover, ...]) -> Findings:
                 yield Finding(at, f'"{region}" has a wildcard', "name the region")
 
 
-def _zone_aware(path: str, setting: ZoneAwareLoadBalancerSetting, *, detects_outliers: bool) -> Findings:
+def zone_aware(path: str, setting: ZoneAwareLoadBalancerSetting, *, detects_outliers: bool) -> Findings:
+    """Zone-aware load balancing: regions and zones follow each other by themselves."""
     yield from _failover(f"{path}.failover", setting.failover)
     for index, label in enumerate(setting.failover_priority):
         if label.partition("=")[0] in _HANDLED_LABELS:

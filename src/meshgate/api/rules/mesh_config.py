@@ -2,63 +2,97 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Final
 
-from meshgate.api.mesh_config import MeshConfig, ProxyConfig
-from meshgate.api.rules.finding import Finding, Findings
-from meshgate.api.rules.host_names import host_fault
+import msgspec
+
+from meshgate.api import codes
+from meshgate.api.mesh_config import MeshConfig, MeshTrafficPolicy
+from meshgate.api.rules.connections import connection_pool, outlier_detection
+from meshgate.api.rules.finding import Finding, Findings, doubt
+from meshgate.api.rules.host_names import is_label, wildcard_host_fault
 from meshgate.api.rules.http_actions import retries
-from meshgate.api.rules.load_balancer import locality
-from meshgate.api.rules.values import duration, port
+from meshgate.api.rules.load_balancer import locality, zone_aware
+from meshgate.api.rules.proxy_config import proxy_config_findings
+from meshgate.api.rules.values import HIGHEST_PORT, MILLISECOND, duration, port
 
 LONGEST_CONNECT_TIMEOUT: Final = timedelta(hours=1)
-_SECOND: Final = timedelta(seconds=1)
-_DOMAIN: Final = re.compile(r"[-a-zA-Z0-9.]+", re.ASCII)
+ECDH_CURVES: Final = frozenset({"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"})
 
 
 def mesh_config_findings(mesh: MeshConfig) -> Findings:
     """What istiod would refuse; paths are from the top of the mesh configuration."""
     yield from port("proxyListenPort", mesh.proxy_listen_port)
-    yield from port("proxyInboundListenPort", mesh.proxy_inbound_listen_port)
+    if mesh.proxy_inbound_listen_port not in range(1, HIGHEST_PORT + 1):  # istiod does not look at it, but Envoy does
+        text = f"{mesh.proxy_inbound_listen_port} is no port"
+        yield Finding("proxyInboundListenPort", text, f"ports are 1 to {HIGHEST_PORT}", code=codes.SCHEMA)
     yield from duration("connectTimeout", mesh.connect_timeout)
     if mesh.connect_timeout > LONGEST_CONNECT_TIMEOUT:
         yield Finding("connectTimeout", "more than an hour")
-    if mesh.protocol_detection_timeout:
-        yield from duration("protocolDetectionTimeout", mesh.protocol_detection_timeout)
+    if mesh.protocol_detection_timeout % MILLISECOND:
+        yield Finding("protocolDetectionTimeout", "a duration must be a whole number of milliseconds")
     yield from _trust_domains(mesh)
     if mesh.locality_lb_setting:
         yield from locality("localityLbSetting", mesh.locality_lb_setting, detects_outliers=True)
+    if mesh.zone_aware_lb_setting:
+        yield from zone_aware("zoneAwareLbSetting", mesh.zone_aware_lb_setting, detects_outliers=True)
     if mesh.default_inbound_http_retry_policy:
         yield from _inbound_retries(mesh)
     if mesh.mesh_mtls and mesh.mesh_mtls.ecdh_curves:
         yield Finding("meshMTLS.ecdhCurves", "curves cannot be chosen inside the mesh")
-    yield from _proxies(mesh.default_config)
+    if mesh.tls_defaults:
+        yield from _curves("tlsDefaults.ecdhCurves", mesh.tls_defaults.ecdh_curves)
+    if mesh.default_traffic_policy:
+        yield from _traffic_policy("defaultTrafficPolicy", mesh.default_traffic_policy)
+    for index, settings in enumerate(mesh.service_settings):
+        for number, host in enumerate(settings.hosts):
+            fault = wildcard_host_fault(host)
+            if fault:
+                yield Finding(f"serviceSettings[{index}].hosts[{number}]", fault)
+    yield from proxy_config_findings("defaultConfig", mesh.default_config)
+
+
+def _traffic_policy(path: str, policy: MeshTrafficPolicy) -> Findings:
+    """As in a DestinationRule, but for keepalives of HTTP/2, which istiod does not look at here, and without doubts."""
+    if policy.connection_pool:
+        pool = policy.connection_pool
+        http = msgspec.structs.replace(pool.http, http2_keep_alive=None) if pool.http else None
+        yield from connection_pool(f"{path}.connectionPool", msgspec.structs.replace(pool, http=http))
+    if policy.outlier_detection:
+        found = outlier_detection(f"{path}.outlierDetection", policy.outlier_detection)
+        yield from (finding for finding in found if finding.severity == "error")
+
+
+def _curves(path: str, curves: tuple[str, ...]) -> Findings:
+    for index, curve in enumerate(curves):
+        if curve not in ECDH_CURVES:
+            yield doubt(f"{path}[{index}]", f'"{curve}" is no curve that Envoy knows; it is ignored')
+        elif curve in curves[:index]:
+            yield doubt(f"{path}[{index}]", f'"{curve}" is given twice')
 
 
 def _inbound_retries(mesh: MeshConfig) -> Findings:
     policy = mesh.default_inbound_http_retry_policy
     assert policy is not None
-    yield from retries("defaultInboundHttpRetryPolicy", policy)
+    at = "defaultInboundHttpRetryPolicy"
+    yield from retries(at, policy)
     if policy.attempts == 0 and policy.backoff is not None:
-        yield Finding("defaultInboundHttpRetryPolicy.backoff", "attempts is 0, which disables retries")
+        yield Finding(f"{at}.backoff", "attempts is 0, which disables retries")
+    ignored = {
+        "perTryTimeout": policy.per_try_timeout,
+        "retryRemoteLocalities": policy.retry_remote_localities,
+        "retryIgnorePreviousHosts": policy.retry_ignore_previous_hosts,
+    }
+    for key, value in ignored.items():
+        if value is not None:
+            yield doubt(f"{at}.{key}", "it is ignored: a sidecar has one application to deliver to")
 
 
 def _trust_domains(mesh: MeshConfig) -> Findings:
     names = [("trustDomain", mesh.trust_domain)]
     names += [(f"trustDomainAliases[{index}]", name) for index, name in enumerate(mesh.trust_domain_aliases)]
     for path, name in names:
-        if not _DOMAIN.fullmatch(name) or host_fault(name):
+        *labels, last = name.split(".")
+        if not name or not all(is_label(label) for label in (*labels, *([last] if last else []))):
             yield Finding(path, f'"{name}" is no trust domain', 'a trust domain looks like "cluster.local"')
-
-
-def _proxies(proxies: ProxyConfig) -> Findings:
-    yield from port("defaultConfig.proxyAdminPort", proxies.proxy_admin_port)
-    for key, value in (
-        ("drainDuration", proxies.drain_duration),
-        ("terminationDrainDuration", proxies.termination_drain_duration),
-    ):
-        yield from duration(f"defaultConfig.{key}", value)
-        if value % _SECOND:
-            yield Finding(f"defaultConfig.{key}", "a drain takes whole seconds")
