@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from meshgate.api import HTTPRoute, Origin, Ref
+from meshgate.api import HTTPRoute, Origin, Ref, Regex
 from meshgate.mesh import BoundVirtualService, HttpRule
 from meshgate.plan import Plan
 from meshgate.plan.destinations import Destinations
 from meshgate.plan.http_routes import RouteContext, routes_of
+from meshgate.plan.text_matches import value_match
 from meshgate.plan.values import (
     CorsPlan,
     DelayFault,
@@ -29,6 +30,7 @@ from meshgate.plan.values import (
     RouteMatch,
     RoutePlan,
     TextExact,
+    TextPresent,
     TextRegex,
 )
 from tests.mesh.objects import istio, service
@@ -381,6 +383,14 @@ def test_conditions_that_envoy_decides() -> None:
     assert [type(header.match).__name__ for header in found.headers[:3]] == ["TextPrefix", "TextPresent", "TextRegex"]
     assert found.headers[6].match == TextRegex(value=".*[.]org")
     assert [(query.name, query.match) for query in found.query_parameters] == [("q", TextExact(value="3"))]
+
+
+def test_the_old_way_to_ask_whether_something_is_there() -> None:
+    """`*` is no expression of RE2; a header that must be absent is not compared with nothing either."""
+    (header,) = routes(f"  - match: [{{withoutHeaders: {{x: {{regex: '*'}}}}}}]\n    route: [{WEB}]")[0].match.headers
+    assert (header.match, header.invert, header.treat_missing_as_empty) == (TextPresent(), True, False)
+    assert value_match(Regex(value="*")) == TextPresent()
+    assert value_match(Regex(value=".*")) == TextRegex(value=".*")
 
 
 def test_a_rule_without_a_destination_that_gets_anything_is_answered_503() -> None:

@@ -18,7 +18,7 @@ from meshgate.api import (
     is_subset,
 )
 from meshgate.mesh import gateway_name
-from meshgate.plan.text_matches import text_match, value_match
+from meshgate.plan.text_matches import value_match
 from meshgate.plan.values import (
     HeaderMatch,
     PathExact,
@@ -87,7 +87,7 @@ def _headers(match: HTTPMatchRequest) -> tuple[HeaderMatch, ...]:
     found += [_absent(name, value) for name, value in match.without_headers]
     found.sort(key=lambda header: (header.name, header.invert))
     pseudo = ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme))
-    return (*found, *(HeaderMatch(name=name, match=text_match(value)) for name, value in pseudo if value is not None))
+    return (*found, *(HeaderMatch(name=name, match=value_match(value)) for name, value in pseudo if value is not None))
 
 
 def _absent(name: str, value: ValueMatch) -> HeaderMatch:

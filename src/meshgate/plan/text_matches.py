@@ -22,5 +22,5 @@ def text_match(match: StringMatch) -> TextMatch:
 
 
 def value_match(match: ValueMatch) -> HeaderTextMatch:
-    """A comparison with a header or parameter, which may only have to be there (`{}`)."""
-    return TextPresent() if isinstance(match, Present) else text_match(match)
+    """A comparison with a header or parameter, which may only have to be there (`{}`, or the old `regex: "*"`)."""
+    return TextPresent() if isinstance(match, Present) or match == Regex(value="*") else text_match(match)
