@@ -15,6 +15,10 @@ from tests.conformance.cases import CallFields, Raw
 from tests.machine import SHARED
 
 INTEGRATION = SHARED / "conformance" / "integration"
+SETTINGS = frozenset({"note", "tolerance", "mirrored_percent"})
+"""Keys of an expectation that are part of others, or only explain."""
+UNIQUE = "<unique id>"
+"""In a path: something that no other call has."""
 
 
 class Simulated(Struct, frozen=True, kw_only=True):

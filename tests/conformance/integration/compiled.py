@@ -33,6 +33,15 @@ class CompiledCase:
         return self._made[proxy]
 
 
+def is_known(environment: Environment, proxy: str) -> bool:
+    """Whether the environment has this proxy."""
+    try:
+        proxy_of(environment, proxy)
+    except KeyError:
+        return False
+    return True
+
+
 def proxy_of(environment: Environment, name: str) -> Proxy:
     """The proxy `sidecar <app>` or `router <gateway>`. `KeyError` if the environment has none of that name."""
     role, _, app = name.partition(" ")

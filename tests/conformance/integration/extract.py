@@ -18,12 +18,14 @@ from tests.conformance.integration.cases import IntegrationCase
 from tests.conformance.istio_xds import without_unknown
 from tests.conformance.outcome import Outcome, verdict
 
+_HTTP_OPTIONS = "typed_extension_protocol_options.envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _ACCEPTED: Mapping[str, str] = {
     "transport_socket_matches": "no identities yet: plaintext inside the mesh",
     "transport_socket": "no identities yet: plaintext inside the mesh",
     "filters": "of Istio's own Envoy build; they exchange metadata for its statistics",
     "common_lb_config": "",
     "routes[].redirect.path_redirect": "",
+    f"{_HTTP_OPTIONS}.common_http_protocol_options": "",
 }
 """Paths at which ours may lack what Istio writes, and why. Without a reason: only if what Istio writes is empty."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from meshgate.api import kind_of, unimplemented
 from tests.conformance.cases import Raw
 from tests.conformance.integration.cases import Environment, IntegrationCase, LiveCall, Simulated
+from tests.conformance.integration.compiled import is_known
 
 
 def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
@@ -19,6 +20,7 @@ def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
     if case.skip:
         return f"skipped by Istio: {case.skip}"
     needs = {need for raw in case.config for need in _needs(raw)}
+    needs |= {f"no {proxy} in the environment" for proxy in _proxies(case) if not is_known(environment, proxy)}
     return ", ".join(sorted(needs)) or _why_sidecar_decides(environment, case)
 
 
@@ -39,6 +41,10 @@ def why_expectation_is_out(call: LiveCall) -> str:
     return why_simulation_is_out(call.simulated[0])
 
 
+def _proxies(case: IntegrationCase) -> set[str]:
+    return {one.proxy for call in case.calls for one in call.simulated}
+
+
 def _needs(raw: Raw) -> Iterator[str]:
     kind = str(raw.get("kind"))
     if kind_of(str(raw.get("apiVersion")), kind) is None:
@@ -48,7 +54,7 @@ def _needs(raw: Raw) -> Iterator[str]:
 
 def _why_sidecar_decides(environment: Environment, case: IntegrationCase) -> str:
     left_out = [raw for raw in environment.objects if unimplemented(raw)]
-    if not left_out or not any(one.proxy.startswith("sidecar ") for call in case.calls for one in call.simulated):
+    if not left_out or not any(proxy.startswith("sidecar ") for proxy in _proxies(case)):
         return ""
     visible = {namespace for raw in left_out for namespace in _visible(raw)}
     hidden = sorted({raw["metadata"].get("namespace", "") for raw in case.config} - visible - {""})

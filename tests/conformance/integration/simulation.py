@@ -9,10 +9,10 @@ from pathlib import Path
 from meshgate.explain import Deviations, simulate
 from tests.conformance.checks import seen
 from tests.conformance.compiled import RefusedError
-from tests.conformance.integration import extract
+from tests.conformance.integration import answers, extract
 from tests.conformance.integration.cases import IntegrationCase, Simulated, Suite, is_wanted, read_suite
 from tests.conformance.integration.compiled import CompiledCase
-from tests.conformance.integration.scope import why_case_is_out, why_simulation_is_out
+from tests.conformance.integration.scope import why_case_is_out, why_expectation_is_out, why_simulation_is_out
 from tests.conformance.outcome import Outcome, verdict
 
 
@@ -28,24 +28,31 @@ def run(paths: Iterable[Path], filters: Iterable[str] = ()) -> Iterator[Outcome]
 
 
 def run_case(suite: Suite, case: IntegrationCase) -> Iterator[Outcome]:
-    """The outcomes of one case. Whatever happens, it has some."""
+    """The outcomes of one case. Whatever is in it, it has some."""
+    try:
+        yield from _outcomes(suite, case)
+    except Exception as error:  # one broken case must not hide the others
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        yield Outcome(case=case.id, item="case", status="failed", text=text)
+
+
+def _outcomes(suite: Suite, case: IntegrationCase) -> Iterator[Outcome]:
     reason = why_case_is_out(suite.environment, case)
     if reason:
         yield from (Outcome(case=case.id, item=item, status="skipped", text=reason) for item in _items(suite, case))
         return
     try:
         made = CompiledCase(suite.environment, case)
-        yield from _walks(case, made)
-        for proxy, theirs in suite.extract.get(case.id, {}).items():
-            yield from extract.compared(case, proxy, theirs, made.resources(proxy))
     except RefusedError as refused:
         yield from (
             Outcome(case=case.id, item=item, status="failed", text=str(refused)) for item in _items(suite, case)
         )
-    except Exception as error:  # one broken case must not hide the others
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-        yield Outcome(case=case.id, item="case", status="failed", text=text)
+        return
+    yield from _walks(case, made)
+    yield from _answers(suite, case, made)
+    for proxy, theirs in suite.extract.get(case.id, {}).items():
+        yield from extract.compared(case, proxy, theirs, made.resources(proxy))
 
 
 def _walks(case: IntegrationCase, made: CompiledCase) -> Iterator[Outcome]:
@@ -58,6 +65,19 @@ def _walk(case: IntegrationCase, item: str, one: Simulated, made: CompiledCase) 
     asked, deviations = one.fields.as_call(), Deviations.istio_harness(one.fields.mtls_secret_config_name)
     got = seen(simulate(made.resources(one.proxy), asked, deviations))
     return verdict(case.id, item, _difference(one.observed, got))
+
+
+def _answers(suite: Suite, case: IntegrationCase, made: CompiledCase) -> Iterator[Outcome]:
+    for number, call in enumerate(case.calls):
+        reason = "tls" if extract.is_secured(case) else why_expectation_is_out(call)
+        if reason:
+            yield Outcome(case=case.id, item=f"call {number} answer", status="skipped", text=reason)
+            continue
+        result = answers.walked(suite.environment, call, made.resources(call.simulated[0].proxy))
+        for key, wrong in answers.checked(call, result):
+            item = f"call {number} {key}"
+            unknown = Outcome(case=case.id, item=item, status="skipped", text=answers.SHOWN_BY_MESH)
+            yield unknown if wrong is None else verdict(case.id, item, wrong)
 
 
 def _difference(observed: Mapping[str, object], got: Mapping[str, object]) -> str:

@@ -19,6 +19,7 @@ REDIRECTS: list[tuple[Fields, Fields, Redirect]] = [
     ({"port_redirect": 8443}, {"host": "a.test:80"}, Redirect(301, "http://a.test:8443/")),
     ({"port_redirect": 8443}, {"host": "[::1]:80"}, Redirect(301, "http://[::1]:8443/")),
     ({"path_redirect": "/new"}, {"path": "/old?q"}, Redirect(301, "http://a.test/new?q")),
+    ({"path_redirect": ""}, {"path": "/old?q"}, Redirect(301, "http://a.test/old?q")),
     ({"path_redirect": "/new?x"}, {"path": "/old?q"}, Redirect(301, "http://a.test/new?x")),
     ({"path_redirect": "/new", "strip_query": True}, {"path": "/old?q"}, Redirect(301, "http://a.test/new")),
     ({"prefix_rewrite": "/new/"}, {"path": "/old/a?q"}, Redirect(301, "http://a.test/new/a?q")),

@@ -50,8 +50,8 @@ def _path(route: v3.Route, request: Request) -> str | None:
     action, query = route.redirect, request.path[len(request.path_only) :]
     match action.WhichOneof("path_rewrite_specifier"):
         case "path_redirect":
-            new = action.path_redirect
-            return new if not new or "?" in new else new + query
+            new = action.path_redirect or request.path
+            return new if "?" in new else new + query
         case "prefix_rewrite":
             return action.prefix_rewrite + request.path_only[len(_matched(route.match, request)) :] + query
         case "regex_rewrite":

@@ -149,5 +149,3 @@ CHECKS: Mapping[str, Check] = {
     "raw_response_contains": _contains,
     "body_not_contains": _contains_not,
 }
-SETTINGS = frozenset({"note", "tolerance", "mirrored_percent"})
-"""Keys that are part of others, or only explain."""

@@ -8,12 +8,19 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from meshgate.errors import MeshgateError
-from tests.conformance.integration.cases import IntegrationCase, LiveCall, Suite, is_wanted, read_suite
+from tests.conformance.integration.cases import (
+    SETTINGS,
+    UNIQUE,
+    IntegrationCase,
+    LiveCall,
+    Suite,
+    is_wanted,
+    read_suite,
+)
 from tests.conformance.integration.extract import is_secured
 from tests.conformance.integration.live.echo_mesh import EchoMesh, started
 from tests.conformance.integration.live.environment import APPS
-from tests.conformance.integration.live.expectations import CHECKS, SETTINGS
+from tests.conformance.integration.live.expectations import CHECKS
 from tests.conformance.integration.scope import why_case_is_out
 from tests.conformance.outcome import Outcome, verdict
 from tests.echo.calls import Answer
@@ -21,7 +28,6 @@ from tests.echo.calls import Answer
 _PATIENCE_S = 5.0
 """How long a call may fail: endpoints and names come a moment after the objects that ask for them."""
 _POLL_S = 0.1
-_UNIQUE = "<unique id>"
 
 
 def run(paths: Iterable[Path], filters: Iterable[str] = ()) -> Iterator[Outcome]:
@@ -55,8 +61,8 @@ async def run_case(mesh: EchoMesh, suite: Suite, case: IntegrationCase) -> Async
             for number, call in enumerate(case.calls):
                 async for outcome in _run_call(mesh, case, number, call):
                     yield outcome
-    except (MeshgateError, OSError) as error:
-        yield Outcome(case=case.id, item="case", status="failed", text=str(error))
+    except Exception as error:  # one broken case must not hide the others
+        yield Outcome(case=case.id, item="case", status="failed", text=f"{type(error).__name__}: {error}")
 
 
 def _why_out_live(case: IntegrationCase) -> str:
@@ -102,8 +108,8 @@ async def _settled(mesh: EchoMesh, call: LiveCall) -> Mapping[str, str]:
 
 
 async def _wrong(mesh: EchoMesh, call: LiveCall) -> Mapping[str, str]:
-    path = call.path.replace(_UNIQUE, uuid.uuid4().hex)
-    if "mirrored_to" in call.expect and _UNIQUE not in call.path:
+    path = call.path.replace(UNIQUE, uuid.uuid4().hex)
+    if "mirrored_to" in call.expect and UNIQUE not in call.path:
         path = f"/{uuid.uuid4().hex}"
     answers, expect = await mesh.call(call.source, _order(call, path)), mesh.addresses.mapped_object(call.expect)
     checked = {key: CHECKS[key](expected, answers, expect) for key, expected in expect.items() if key in CHECKS}
