@@ -21,7 +21,7 @@ def running(module: str, *arguments: str) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", f"meshgate.apps.{module}", "--port", str(port), *arguments]
+    command = [sys.executable, "-m", f"meshgate.apps.{module}", *arguments, "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -77,6 +77,23 @@ def test_httpbin_tells_what_reached_it() -> None:
     assert (told["method"], told["path"], told["name"]) == ("GET", "/some/where?x=1", "v1")
     assert isinstance(told["headers"], dict)
     assert told["headers"]["X-Probe"] == "yes"
+
+
+def test_bookinfo_asks_nobody_for_reviews_v1() -> None:
+    with running("bookinfo", "reviews") as port:
+        status, told = get(port, "/reviews/0")
+    assert (status, told["podname"]) == (200, "v1")
+    assert told["reviews"] == [{"reviewer": "Reviewer1"}, {"reviewer": "Reviewer2"}]
+
+
+def test_bookinfo_has_ratings_of_a_database() -> None:
+    with (
+        running("tcp_echo", "--prefix", "2") as database,
+        running("bookinfo", "ratings", "--database", f"127.0.0.1:{database}") as port,
+    ):
+        assert get(port, "/ratings/0")[1]["ratings"] == {"Reviewer1": 2, "Reviewer2": 1}
+    with running("bookinfo", "ratings", "--database", "127.0.0.1:1") as port:
+        assert get(port, "/ratings/0")[0] == 500
 
 
 def test_tcp_echo_greets_and_repeats() -> None:

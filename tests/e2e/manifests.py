@@ -49,10 +49,10 @@ def service(name: str, ports: Mapping[str, int], app: str = "", target: int = 0)
     }
 
 
-def istio(kind: str, name: str, spec: Object, namespace: str = "default") -> Object:
+def istio(kind: str, name: str, spec: Mapping[str, object], namespace: str = "default") -> Object:
     """An object of networking.istio.io."""
     metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 
 def namespace(name: str) -> Object:

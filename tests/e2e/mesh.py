@@ -144,10 +144,9 @@ class Mesh:
         return address
 
     def problems(self) -> list[str]:
-        """What `status` says is wrong, a line each."""
-        _, found, listed = self.meshgate("status").stdout.partition("\nproblems: ")
-        assert found, "status tells how many problems there are"
-        return [line.strip() for line in listed.splitlines()[1:] if line.strip()]
+        """What `status` says is wrong, a line each: object, field, text, code."""
+        told = json.loads(self.meshgate("status", "-o", "json").stdout)["problems"]
+        return [f"{each['ref']} {each['path']}: {each['text']}; {each['hint']} [{each['code']}]" for each in told]
 
     def access_log(self, selector: str, marker: str, namespace: str = "default") -> str:
         """The line of the proxies' access logs that has `marker` in it; waits, for Envoy writes it a little later."""

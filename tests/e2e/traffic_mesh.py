@@ -58,7 +58,7 @@ class TrafficMesh:
         done = self.mesh.meshgate("apply", "-f", "-", stdin=text)
         self.mesh.wait_applied()
         yield done.stdout + done.stderr
-        self.mesh.meshgate("delete", "-f", "-", stdin=text)
+        self.mesh.meshgate("delete", "--ignore-not-found", "-f", "-", stdin=text)
 
 
 @contextlib.contextmanager

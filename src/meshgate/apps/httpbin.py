@@ -63,7 +63,8 @@ def mirror(name: str) -> type[Handler]:
             return True
 
         def _tell(self, body: bytes, *, whole: bool) -> None:
-            told = {"headers": dict(self.headers.items()), "name": name}
+            headers = {key: ",".join(self.headers.get_all(key, ())) for key in self.headers}
+            told: dict[str, object] = {"headers": headers, "name": name}
             if whole:
                 told |= {"method": self.command, "path": self.path, "body": body.decode(errors="replace")}
             self.reply(200, told, named)
