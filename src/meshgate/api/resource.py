@@ -52,6 +52,8 @@ class Resource(msgspec.Struct, Generic[S_co], frozen=True, kw_only=True, cache_h
     spec: S_co
     status_addresses: tuple[str, ...] = ()
     """What the status says of addresses: a ServiceEntry's assigned ones, a Pod's, a Service's load balancer's."""
+    status_ready: bool = True
+    """False: a Pod whose status says that it is not ready."""
 
     @property
     def ref(self) -> Ref:

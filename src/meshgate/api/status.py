@@ -1,4 +1,6 @@
-"""What the status of an object says of addresses. Controllers write it: what does not fit is passed over."""
+"""What the status of an object says of addresses and of being ready. Controllers write it: what does not fit is
+passed over.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +24,13 @@ def status_addresses(kind: Kind, status: object) -> tuple[str, ...]:
         case _:
             return ()
     return tuple(found)
+
+
+def status_ready(kind: Kind, status: object) -> bool:
+    """False for a Pod with a condition `Ready` that is not true; a Pod that has none may be one written by hand."""
+    conditions = status.get("conditions") if kind.kind == "Pod" and isinstance(status, dict) else None
+    found = (one for one in conditions if isinstance(one, dict)) if isinstance(conditions, list) else iter(())
+    return all(one.get("status") == "True" for one in found if one.get("type") == "Ready")
 
 
 def _texts(items: object, *keys: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ ServiceEntries: those they list and those their selector selects.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -27,6 +27,7 @@ from meshgate.mesh.protocol import Protocol
 from meshgate.mesh.service import MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.service_entries import entry_endpoint, listed_workload
 from meshgate.mesh.topology import with_topology
+from meshgate.mesh.workload_entries import WorkloadEntries
 from meshgate.mesh.workloads import TLS_MODE_LABEL, Workload, workload_identifier
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
@@ -66,10 +67,15 @@ class WorkloadIndex:
 class EndpointCollector:
     """Collects the endpoints of all services."""
 
-    def __init__(self, workloads: WorkloadIndex, facts: Facts) -> None:
+    def __init__(self, workloads: WorkloadIndex, entries: WorkloadEntries, facts: Facts) -> None:
         self._workloads = workloads
+        self._entries = entries
         self._facts = facts
         self._found: dict[Key, list[tuple[MeshEndpoint, ...]]] = defaultdict(list)
+
+    @property
+    def cluster_id(self) -> str:
+        return self._facts.cluster_id
 
     def table(self) -> EndpointTable:
         """What was collected. The first endpoint with an address and port counts."""
@@ -103,19 +109,23 @@ class EndpointCollector:
         for key, endpoints in listed:
             self._found[key].append(endpoints)
 
-    def add_selected(self, services: Iterable[MeshService]) -> None:
-        """The endpoints that a ServiceEntry selects, if it has a selector."""
-        for service in services:
-            if service.resolving in _LISTED:
-                for port in service.ports:
-                    self._add_selected(service, port)
+    def add_selected(self, service: MeshService) -> None:
+        """The endpoints that a service selects, but for the pods of a Kubernetes Service: those are in its slices."""
+        if service.resolving in _LISTED:
+            for port in service.ports:
+                found = tuple(self.selected(service, port))
+                if found:
+                    self._found[service.hostname, service.namespace, port.number].append(_merged((found,)))
 
-    def _add_selected(self, service: MeshService, port: Port) -> None:
+    def selected(self, service: MeshService, port: Port) -> Iterator[MeshEndpoint]:
+        """The endpoints that a service selects by label for one of its ports."""
+        yield from self._entries.endpoints(service, port)
+        if service.registry == "Kubernetes":
+            return
         for workload in self._workloads.by_namespace.get(service.namespace, ()):
-            if workload.addresses and is_subset(service.selector, workload.labels):
+            if workload.addresses and workload.is_ready and is_subset(service.selector, workload.labels):
                 target = port.target if isinstance(port.target, int) and port.target else port.number
-                endpoint = self._endpoint(workload.addresses[0], target)
-                self._put(service.hostname, service.namespace, port, endpoint)
+                yield self._endpoint(workload.addresses[0], target)
 
     def _add(self, service: Resource[Service], port: ServicePort, address: str, number: int) -> None:
         meta = service.meta

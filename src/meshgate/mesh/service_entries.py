@@ -19,6 +19,7 @@ from meshgate.mesh.protocol import parse_protocol
 from meshgate.mesh.service import SERVICE_LABELS, FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION, distribution_of, with_topology
 from meshgate.mesh.visibility import Export, resolve_export
+from meshgate.mesh.workloads import TLS_MODE_LABEL
 
 RESOLVING = {
     Resolution.NONE: Resolving.PASSTHROUGH,
@@ -92,11 +93,13 @@ def _single(address: str) -> str:
 
 
 def entry_port(entry: WorkloadEntry, port: Port) -> int:
-    """The port at which an endpoint serves a port of its service."""
+    """The port at which an endpoint serves a port of its service; 0: a name that it has no port of."""
+    if isinstance(port.target, str):
+        return find(entry.ports, port.target) or 0
     said = find(entry.ports, port.name)
     if said:
         return said
-    return port.target if isinstance(port.target, int) and port.target else port.number
+    return port.target or port.number
 
 
 def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str, cluster_id: str) -> MeshEndpoint:
@@ -109,18 +112,21 @@ def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str, cluster_id: 
         labels=with_topology(entry.labels, entry.locality, cluster_id, network=entry.network),
         workload=workload,
         network=entry.network,
+        tls_mode=find(entry.labels, TLS_MODE_LABEL) or ("istio" if entry.service_account else ""),
     )
 
 
 def listed_workload(resource: Resource[ServiceEntry], place: int, cluster_id: str) -> str:
     """How metadata names the workload behind an endpoint that is listed: by the object and its place."""
-    return _identifier(resource, f"{resource.meta.name}-{place}", resource.spec.endpoints[place].labels, cluster_id)
+    meta, labels = resource.meta, resource.spec.endpoints[place].labels
+    return workload_of_entry(f"{meta.name}-{place}", meta.namespace, labels, cluster_id)
 
 
-def _identifier(resource: Resource[ServiceEntry], name: str, labels: Labels, cluster_id: str) -> str:
+def workload_of_entry(name: str, namespace: str, labels: Labels, cluster_id: str) -> str:
+    """How metadata names a workload that is no pod."""
     canonical = find(labels, "service.istio.io/canonical-name") or find(labels, "app") or name
     revision = find(labels, "service.istio.io/canonical-revision") or find(labels, "version") or ""
-    return f"{name};{resource.meta.namespace};{canonical};{revision};{cluster_id}"
+    return f"{name};{namespace};{canonical};{revision};{cluster_id}"
 
 
 def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, cluster_id: str) -> tuple[FixedEndpoint, ...]:
@@ -129,7 +135,8 @@ def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, cluster_id: st
         (entry, listed_workload(resource, place, cluster_id)) for place, entry in enumerate(resource.spec.endpoints)
     ]
     if not entries and not is_wildcard(host) and resource.spec.workload_selector is None:
-        entries = [(WorkloadEntry(address=host), _identifier(resource, resource.meta.name, (), cluster_id))]
+        identifier = workload_of_entry(resource.meta.name, resource.meta.namespace, (), cluster_id)
+        entries = [(WorkloadEntry(address=host), identifier)]
     return tuple(
         FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, workload, cluster_id))
         for port in (_port(given) for given in resource.spec.ports)

@@ -25,6 +25,8 @@ class Workload(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
     node: str = ""
     locality: str = ""
     """`region/zone/subzone`."""
+    is_ready: bool = True
+    """Its condition `Ready`; a pod that says nothing of it is taken as ready."""
 
     def port_named(self, name: str) -> int | None:
         return next((number for port, number in self.ports if port == name), None)
@@ -48,6 +50,7 @@ def workload_of(resource: Resource[Pod]) -> Workload:
         ),
         node=spec.node_name,
         locality=meta.label(LOCALITY_LABEL).replace(".", "/"),
+        is_ready=resource.status_ready,
     )
 
 
