@@ -282,6 +282,7 @@ LISTENERS = {
                                 ),
                                 idle_timeout=timedelta(hours=2),
                                 max_connection_duration=timedelta(hours=9),
+                                max_connect_attempts=3,
                                 hash_source_ip=True,
                                 access_logs=(TEXT_LOG,),
                             ),
@@ -343,6 +344,9 @@ LISTENERS = {
                             HttpConnectionManagerPlan(
                                 stat_prefix="grpc;",
                                 routes=_routes("grpc", "a"),
+                                server_header="PASS_THROUGH",
+                                generates_request_id=False,
+                                append_x_forwarded_port=True,
                                 http_filters=(GrpcWebFilter(), *ISTIO_FILTERS),
                                 codec="HTTP2",
                                 upgrades=(),

@@ -40,7 +40,7 @@ WITH_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
         "rootNamespace",
         "tcpKeepalive",
     ),
-    PROXIES: ("gatewayTopology",),
+    PROXIES: ("gatewayTopology", "proxyHeaders"),
 }
 """Keys that the plan reads."""
 
@@ -126,7 +126,6 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     PROXIES: {
         "caCertificatesPem": "who is trusted would be another than is asked for",
         "connectionSettings": "the limits that are asked for would not hold",
-        "proxyHeaders": "headers would go out that are asked to stay inside",
         "runtimeValues": "proxies would behave otherwise than is asked for",
     },
 }

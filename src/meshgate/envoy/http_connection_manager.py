@@ -24,6 +24,10 @@ def http_connection_manager(plan: HttpConnectionManagerPlan, memo: Memo) -> v3.H
         "upgrade_configs": [{"upgrade_type": upgrade} for upgrade in plan.upgrades],
         "access_log": [memo.of(access_log, log) for log in plan.access_logs],
     }
+    if plan.server_header != "OVERWRITE":
+        spelled["server_header_transformation"] = plan.server_header
+    if not plan.generates_request_id:
+        spelled["generate_request_id"] = {"value": False}
     _fill_routes(spelled, plan)
     _fill_client(spelled, plan)
     _fill_protocol(spelled, plan)
@@ -48,6 +52,7 @@ def _fill_client(spelled: v3.HttpConnectionManagerDict, plan: HttpConnectionMana
     """What is told and believed about the client."""
     spelled["use_remote_address"] = {"value": plan.use_remote_address}
     spelled["xff_num_trusted_hops"] = plan.xff_trusted_hops
+    spelled["append_x_forwarded_port"] = plan.append_x_forwarded_port
     spelled["forward_client_cert_details"] = plan.forward_client_certificate
     details = plan.client_certificate_details
     if details is not None:

@@ -19,6 +19,7 @@ from meshgate.plan.destinations import destinations_of
 from meshgate.plan.gateway_servers import PortServers
 from meshgate.plan.http_routes import RouteContext, routes_of
 from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.proxy_headers import appends_forwarded_host, with_attempt_counts
 from meshgate.plan.route_matches import catch_all_last
 from meshgate.plan.values import RouteConfigurationPlan, RoutePlan, VirtualHostPlan
 
@@ -67,7 +68,7 @@ class GatewayRoutes:
         found = tuple(sorted(self._joined(hosts), key=lambda host: host.name))
         return RouteConfigurationPlan(
             name=port_servers.route_configuration,
-            virtual_hosts=found or (_black_hole(_number(first)),),
+            virtual_hosts=with_attempt_counts(found, self._settings.mesh) or (_black_hole(_number(first)),),
             origin=first.origin,
         )
 
@@ -98,6 +99,7 @@ class GatewayRoutes:
             is_tls=server.server.tls is not None,
             domain=domain,
             default_retry=self._settings.mesh.default_http_retry_policy,
+            appends_forwarded_host=appends_forwarded_host(self._settings.mesh),
         )
         found = destinations_of(virtual_service, self._scope, domain, called_port_only=False)
         return self._memo.get(routes_of, virtual_service, context, found)

@@ -6,12 +6,16 @@ of certificates; a sidecar passes on what the gateway wrote.
 
 from __future__ import annotations
 
-from typing import Literal
-
-from meshgate.api import ForwardClientCertDetails, MeshConfig, PathNormalizationType
+from meshgate.api import MeshConfig, PathNormalizationType
 from meshgate.mesh import Protocol
 from meshgate.plan import names
 from meshgate.plan.access_logs import access_logs
+from meshgate.plan.proxy_headers import (
+    forward_mode,
+    inbound_certificate_details,
+    inbound_forward_mode,
+    with_proxy_headers,
+)
 from meshgate.plan.values import (
     ClientCertificateDetails,
     CorsFilter,
@@ -40,16 +44,6 @@ _NORMALIZATION = {
     ),
 }
 
-ForwardMode = Literal["SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"]
-_FORWARD: dict[ForwardClientCertDetails, ForwardMode] = {
-    ForwardClientCertDetails.UNDEFINED: "SANITIZE_SET",
-    ForwardClientCertDetails.SANITIZE: "SANITIZE",
-    ForwardClientCertDetails.FORWARD_ONLY: "FORWARD_ONLY",
-    ForwardClientCertDetails.APPEND_FORWARD: "APPEND_FORWARD",
-    ForwardClientCertDetails.SANITIZE_SET: "SANITIZE_SET",
-    ForwardClientCertDetails.ALWAYS_FORWARD_ONLY: "ALWAYS_FORWARD_ONLY",
-}
-
 
 def _normalization(mesh: MeshConfig) -> PathNormalization:
     chosen = mesh.path_normalization.normalization if mesh.path_normalization else PathNormalizationType.DEFAULT
@@ -66,29 +60,31 @@ def outbound_manager(
 ) -> HttpConnectionManagerPlan:
     """For what a workload sends. The protocol is that of the first service of the port, as in Istio."""
     dynamic = mesh.outbound_traffic_policy.mode.value == names.ALLOW_ANY_DYNAMIC_DNS.upper()
-    return HttpConnectionManagerPlan(
+    manager = HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=routes,
         http_filters=_filters(protocol, DYNAMIC_DNS) if dynamic else _filters(protocol),
         normalization=_normalization(mesh),
         access_logs=access_logs(mesh),
     )
+    return with_proxy_headers(manager, mesh)
 
 
 def inbound_manager(
     mesh: MeshConfig, stat_prefix: str, routes: RouteConfigurationPlan, protocol: Protocol
 ) -> HttpConnectionManagerPlan:
     """For what a workload receives."""
-    return HttpConnectionManagerPlan(
+    manager = HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=routes,
         http_filters=_filters(protocol),
         server_name=names.SERVER_NAME,
-        forward_client_certificate="APPEND_FORWARD",
-        client_certificate_details=ClientCertificateDetails(subject=True, dns=True, uri=True),
+        forward_client_certificate=inbound_forward_mode(mesh),
+        client_certificate_details=inbound_certificate_details(mesh),
         normalization=_normalization(mesh),
         access_logs=access_logs(mesh),
     )
+    return with_proxy_headers(manager, mesh)
 
 
 def gateway_manager(
@@ -96,9 +92,9 @@ def gateway_manager(
 ) -> HttpConnectionManagerPlan:
     """For a gateway's port. The protocol is that of the first server."""
     topology = mesh.default_config.gateway_topology
-    forward = _FORWARD[topology.forward_client_cert_details if topology else ForwardClientCertDetails.UNDEFINED]
+    forward = forward_mode(topology.forward_client_cert_details, "SANITIZE_SET") if topology else "SANITIZE_SET"
     details = ClientCertificateDetails(subject=True, cert=True, dns=True, uri=True)
-    return HttpConnectionManagerPlan(
+    manager = HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=RdsReference(name=route_configuration),
         http_filters=_filters(protocol),
@@ -110,3 +106,4 @@ def gateway_manager(
         normalization=_normalization(mesh),
         access_logs=access_logs(mesh),
     )
+    return with_proxy_headers(manager, mesh)

@@ -70,6 +70,7 @@ class RouteContext(Struct, frozen=True, kw_only=True, cache_hash=True):
     domain: str = ""
     """Of short host names."""
     default_retry: HTTPRetry | None = None
+    appends_forwarded_host: bool = False
 
 
 def routes_of(
@@ -186,6 +187,7 @@ class _Translation:
             retry=retry_policy(given.retries, self._context.default_retry, hashed=single is not None and bool(hashes)),
             rewrite=rewrite(given.rewrite),
             host_rewrite=authority or (single.host_rewrite if single else ""),
+            append_x_forwarded_host=self._context.appends_forwarded_host,
             mirrors=tuple(self._mirrors(rule)),
             hash_policies=hashes,
         )

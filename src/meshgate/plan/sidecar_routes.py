@@ -26,6 +26,7 @@ from meshgate.plan.domains import service_domains, unclaimed
 from meshgate.plan.hashing import consistent_hash, hash_policies
 from meshgate.plan.http_routes import NO_TIMEOUT, RouteContext, routes_of
 from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.proxy_headers import appends_forwarded_host, with_attempt_counts
 from meshgate.plan.retries import retry_policy
 from meshgate.plan.values import (
     DirectResponseAction,
@@ -99,7 +100,7 @@ def route_configuration(
 
 
 def _of_port(port: int, hosts: tuple[VirtualHostPlan, ...], mesh: MeshConfig) -> RouteConfigurationPlan:
-    return RouteConfigurationPlan(name=str(port), virtual_hosts=(*hosts, catch_all(mesh)))
+    return RouteConfigurationPlan(name=str(port), virtual_hosts=with_attempt_counts((*hosts, catch_all(mesh)), mesh))
 
 
 def _of_service(
@@ -112,7 +113,9 @@ def _of_service(
         one.host for one in made.of({service.hostname: scope.by_host[service.hostname]}) if one.service is not None
     ]
     hosts = tuple(msgspec.structs.replace(host, domains=("*",)) for host in found[:1])
-    return RouteConfigurationPlan(name=names.virtual_host(service.hostname, port), virtual_hosts=hosts)
+    return RouteConfigurationPlan(
+        name=names.virtual_host(service.hostname, port), virtual_hosts=with_attempt_counts(hosts, settings.mesh)
+    )
 
 
 def _hosts_for(shared: SharedHosts, own: Mapping[str, Candidate]) -> tuple[VirtualHostPlan, ...]:
@@ -168,6 +171,7 @@ class _Candidates:
             port=port,
             domain=settings.config_domain,
             default_retry=settings.mesh.default_http_retry_policy,
+            appends_forwarded_host=appends_forwarded_host(settings.mesh),
         )
 
     def of(self, services: Mapping[str, MeshService]) -> Iterator[Candidate]:

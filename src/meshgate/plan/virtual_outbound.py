@@ -16,6 +16,7 @@ from meshgate.plan.client import Client
 from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.inspectors import inspectors
 from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.proxy_headers import with_attempt_counts
 from meshgate.plan.sidecar_listeners import catch_all_cluster
 from meshgate.plan.sidecar_routes import catch_all
 from meshgate.plan.tcp_filters import plain_tcp_proxy
@@ -54,7 +55,9 @@ def _chains(settings: OutboundSettings) -> Iterator[FilterChainPlan]:
     )
     if mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
         stat_prefix = names.outbound_stat_prefix(f"{names.VIRTUAL_OUTBOUND}_{names.ALLOW_ANY_DYNAMIC_DNS}")
-        routes = RouteConfigurationPlan(name=names.ALLOW_ANY_DYNAMIC_DNS, virtual_hosts=(catch_all(mesh),))
+        routes = RouteConfigurationPlan(
+            name=names.ALLOW_ANY_DYNAMIC_DNS, virtual_hosts=with_attempt_counts((catch_all(mesh),), mesh)
+        )
         yield FilterChainPlan(
             name=names.VIRTUAL_OUTBOUND_CATCH_ALL_HTTP,
             match=FilterChainMatch(application_protocols=names.PLAINTEXT_HTTP_ALPN),

@@ -72,6 +72,10 @@ class PathNormalization(Struct, frozen=True, kw_only=True, cache_hash=True):
     )
 
 
+ForwardMode = Literal["SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"]
+"""What becomes of `x-forwarded-client-cert`."""
+
+
 class HttpConnectionManagerPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     """One HTTP connection manager."""
 
@@ -81,11 +85,13 @@ class HttpConnectionManagerPlan(Struct, frozen=True, kw_only=True, cache_hash=Tr
     codec: Literal["AUTO", "HTTP1", "HTTP2"] = "AUTO"
     server_name: str = ""
     """The `server` header of responses; empty is not set."""
+    server_header: Literal["OVERWRITE", "PASS_THROUGH"] = "OVERWRITE"
+    """Whether the upstream's own `server` header is replaced."""
+    generates_request_id: bool = True
     use_remote_address: bool = False
     xff_trusted_hops: int = 0
-    forward_client_certificate: Literal[
-        "SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"
-    ] = "SANITIZE"
+    append_x_forwarded_port: bool = False
+    forward_client_certificate: ForwardMode = "SANITIZE"
     client_certificate_details: ClientCertificateDetails | None = None
     normalization: PathNormalization = PathNormalization()
     upgrades: tuple[str, ...] = ("websocket",)
