@@ -249,4 +249,6 @@ def _status_of(proxy: _Proxy) -> ProxyStatus:
 
 
 def _without_secrets(table: ResourceTable) -> ResourceTable:
+    if SECRET not in table.types:
+        return table
     return ResourceTable(types={type_url: named for type_url, named in table.types.items() if type_url != SECRET})

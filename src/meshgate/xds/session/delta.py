@@ -16,7 +16,7 @@ from __future__ import annotations
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES
 from meshgate.xds.session.responses import Responses
 from meshgate.xds.session.subscription import Subscription
-from meshgate.xds.session.values import Nack, Request, ResourceTable, Response, TypeStatus
+from meshgate.xds.session.values import Nack, Request, ResourceTable, Response, TypeStatus, layers_of
 
 _LAST = (LISTENER, ROUTES)
 """Types that wait for clusters, in their order."""
@@ -89,14 +89,14 @@ class DeltaSession:
         return tuple(self._subscriptions[type_url].status for type_url in sorted(self._subscriptions))
 
     def _begin(self, request: Request) -> Subscription:
-        subscription = self._subscriptions[request.type_url] = Subscription(request)
+        subscription = self._subscriptions[request.type_url] = Subscription(request, self._responses.sets)
         kept = request.held
         if request.type_url == ENDPOINTS:
             warm = CLUSTER in self._subscriptions
             kept = {name: version for name, version in kept.items() if warm and name not in self._unserved}
         subscription.subscribe(request.subscribe, kept)
         if self._table is not None:
-            subscription.touch(self._table.of(request.type_url))
+            subscription.touch(self._table.of(request.type_url).keys())
         return subscription
 
     def _judge(self, subscription: Subscription, error: str | None) -> None:
@@ -129,10 +129,10 @@ class DeltaSession:
             return []
         response = self._responses.response(type_url, batch.resources, batch.removed)
         subscription.launch(response)
-        names = {resource.name for resource in batch.resources}
+        names = response.versions.keys()
         if type_url == CLUSTER:
-            endpoints_of = self._table.of(ENDPOINTS)
-            self._unserved.update(name for name in names if name in endpoints_of)
+            for named in layers_of(self._table.of(ENDPOINTS)):
+                self._unserved |= names & named.keys()
             for endpoints in self._of(ENDPOINTS):
                 endpoints.demand(self._unserved)
         elif type_url == ENDPOINTS:

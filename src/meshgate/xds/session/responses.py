@@ -7,9 +7,11 @@ exactly as long as another stream can profit from it.
 from __future__ import annotations
 
 import hashlib
+from types import MappingProxyType
 from weakref import WeakValueDictionary
 
 from meshgate.envoy import Resource
+from meshgate.xds.session.shared import SharedSets
 from meshgate.xds.session.values import Changes, Response
 
 _Key = tuple[str, tuple[Resource, ...], tuple[str, ...]]
@@ -20,6 +22,7 @@ class Responses:
 
     def __init__(self) -> None:
         self.changes = Changes()
+        self.sets = SharedSets()
         self._alive: WeakValueDictionary[_Key, Response] = WeakValueDictionary()
 
     def response(self, type_url: str, resources: tuple[Resource, ...], removed: tuple[str, ...]) -> Response:
@@ -27,7 +30,8 @@ class Responses:
         key = (type_url, resources, removed)
         response = self._alive.get(key)
         if response is None:
-            response = Response(type_url, _nonce(*key), resources, removed)
+            versions = MappingProxyType({resource.name: resource.version for resource in resources})
+            response = Response(type_url, _nonce(*key), resources, removed, versions)
             self._alive[key] = response
         return response
 

@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from meshgate.envoy import CLUSTER, LISTENER, Resource
+from meshgate.xds.session.shared import Held, SharedSets, is_all
 from meshgate.xds.session.values import Nack, Request, Response, TypeStatus
 
 WILDCARD = "*"
@@ -34,18 +35,19 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscription:
-    """Mutable state, owned by one session."""
+    """Mutable state, owned by one session. Thousands of names are taken at once, never one by one."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, sets: SharedSets) -> None:
+        self._sets = sets
         self.type_url = request.type_url
         self.wildcard = WILDCARD in request.subscribe or (not request.subscribe and request.type_url in LEGACY_WILDCARD)
-        self.names: set[str] = set()
+        self.names: frozenset[str] = frozenset()
         self.flight: Response | None = None
         self.resumed = bool(request.held)
         """The client kept something from an earlier stream."""
         self.answer_due = self.wildcard and not request.held
         """A new client waits for the first answer to its wildcard even when that is empty."""
-        self._held: dict[str, str] = dict(request.held)
+        self._held = Held(request.held)
         self._refused: dict[str, Nack] = {}
         self._todo: set[str] = set(request.held)
         self._demanded: set[str] = set()
@@ -55,54 +57,58 @@ class Subscription:
 
     def subscribe(self, names: Iterable[str], kept: Mapping[str, str]) -> None:
         """Add names; each is answered, unless the client has kept a version of it (then only if that is outdated)."""
-        for name in names:
-            if name == WILDCARD:
-                self.wildcard = True
-                continue
-            self.names.add(name)
-            self._todo.add(name)
-            if name not in kept:
-                self._demanded.add(name)
+        wanted = set(names)
+        if WILDCARD in wanted:
+            wanted.remove(WILDCARD)
+            self.wildcard = True
+        if wanted:
+            self.names = self._sets.same(self.names | wanted)
+            self._todo |= wanted
+            self._demanded |= wanted.difference(kept)
 
     def unsubscribe(self, names: Collection[str]) -> None:
         """Forget names; what the client held of them, it has dropped."""
-        for name in names:
-            self.names.discard(name)
-            if name == WILDCARD:
-                self.wildcard = False
-        if names and not self.wildcard:
+        if not names:
+            return
+        self.names = self._sets.same(self.names.difference(names))
+        if WILDCARD in names:
+            self.wildcard = False
+        if not self.wildcard:
             for name in [name for name in (*self._held, *self._todo) if name not in self.names]:
                 self._forget(name)
 
     def accept(self) -> None:
         """The response under way was accepted."""
         flight = self._land()
-        for resource in flight.resources:
-            if self._wants(resource.name):
-                self._held[resource.name] = resource.version
-            self._refused.pop(resource.name, None)
+        versions = flight.versions
+        if not self.wildcard and not self.names.issuperset(versions):
+            versions = {name: version for name, version in versions.items() if name in self.names}
+        self._held.take(versions)
+        if self._refused:
+            self._refused = {name: nack for name, nack in self._refused.items() if name not in flight.versions}
 
     def refuse(self, text: str) -> None:
         """The response under way was refused; removals in it count as done, as Envoy does them first."""
         flight = self._land()
-        names = tuple(resource.name for resource in flight.resources)
+        names = tuple(flight.versions)
         if len(names) == 1:
             resource = flight.resources[0]
             self._refused[resource.name] = Nack(self.type_url, resource.name, resource.version, text)
             return
-        for name in names:
-            self._held[name] = _UNKNOWN
+        self._held.take(dict.fromkeys(names, _UNKNOWN))
         middle = len(names) // 2
         self._groups[:0] = [half for half in (names[:middle], names[middle:]) if half]
 
     # what changes at our side
 
-    def touch(self, names: Iterable[str]) -> None:
+    def touch(self, names: Collection[str]) -> None:
         """These names have another version, came, or went."""
-        for name in names:
-            if self.wildcard or name in self.names or name in self._held:
-                self._todo.add(name)
-                self._refused.pop(name, None)
+        if not self.wildcard:
+            held = [name for name in names if name in self._held] if self._held else ()
+            names = self.names.intersection(names).union(held)
+        self._todo.update(names)
+        if self._refused:
+            self._refused = {name: nack for name, nack in self._refused.items() if name not in names}
 
     def demand(self, names: Iterable[str]) -> None:
         """Send these again, whatever the client holds, if it has asked for them."""
@@ -112,6 +118,8 @@ class Subscription:
 
     def trim(self, offered: Mapping[str, Resource]) -> None:
         """Drop from what needs a look whatever the client needs nothing of; not while a verdict is awaited."""
+        if not self._held and not self._refused and (self._todo <= self._demanded or is_all(self._todo, offered)):
+            return  # a client that holds nothing needs whatever it asks for
         for name in list(self._todo):
             resource = offered.get(name)
             if not self._wants(name):
@@ -129,6 +137,8 @@ class Subscription:
             resources = tuple(offered[name] for name in group if name in offered and self._wants(name))
             if resources:
                 return Batch(resources=resources)
+        if is_all(self._todo, offered):
+            return Batch(resources=self._sets.in_order(offered))
         names = sorted(self._todo)
         # a question about what doesn't exist is answered at once: a cluster may be waiting for the answer
         gone = [name for name in names if name not in offered]
@@ -142,11 +152,12 @@ class Subscription:
         assert self.flight is None, "one response of a type at a time"
         self.flight = response
         self.answer_due = False
-        sent = {resource.name for resource in response.resources} | set(response.removed)
-        self._todo -= sent
-        self._demanded -= sent
+        # new sets: one that once had thousands of names keeps their room
+        sent = response.versions.keys() | response.removed
+        self._todo = self._todo - sent
+        self._demanded = self._demanded - sent
         for name in response.removed:
-            self._held.pop(name, None)
+            self._held.drop(name)
             self._refused.pop(name, None)
 
     # what others may know
@@ -191,7 +202,7 @@ class Subscription:
         return refused is None and self._held.get(name) != resource.version
 
     def _forget(self, name: str) -> None:
-        self._held.pop(name, None)
+        self._held.drop(name)
         self._refused.pop(name, None)
         self._todo.discard(name)
         self._demanded.discard(name)

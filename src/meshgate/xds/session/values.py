@@ -86,6 +86,8 @@ class Response(msgspec.Struct, frozen=True, eq=False, weakref=True):
     """A digest of type, names, versions and removals: equal content has the same nonce on every stream."""
     resources: tuple[Resource, ...]
     removed: tuple[str, ...]
+    versions: Mapping[str, str]
+    """Of the resources, by name; streams that have accepted nothing else hold just this."""
 
 
 class Nack(msgspec.Struct, frozen=True, order=True):
@@ -146,11 +148,12 @@ class Changes:
 
 def _layers_but(one: Mapping[str, Resource], other: Mapping[str, Resource]) -> list[Mapping[str, Resource]]:
     """The layers of one that the other does not have."""
-    of_other = _layers(other)
-    return [named for named in _layers(one) if not any(named is each for each in of_other)]
+    of_other = layers_of(other)
+    return [named for named in layers_of(one) if not any(named is each for each in of_other)]
 
 
-def _layers(named: Mapping[str, Resource]) -> tuple[Mapping[str, Resource], ...]:
+def layers_of(named: Mapping[str, Resource]) -> tuple[Mapping[str, Resource], ...]:
+    """The mappings that a mapping of a table is made of."""
     return named.maps if isinstance(named, Layers) else (named,)
 
 
