@@ -15,7 +15,7 @@ from typing import Annotated, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from meshgate.api import codes
+from meshgate.api import codes, hints
 from meshgate.api.fault import Fault, locate, nearest, wrong_type
 from meshgate.api.implemented import KEYS_NOT_YET, Table
 from meshgate.api.known_fields import NOT_YET, WITHOUT_EFFECT
@@ -82,7 +82,7 @@ def reader_of(hint: object, place: Place) -> Reader:
         if get_origin(item) is tuple:
             not_yet = tuple(name.removeprefix("!") for name in place.limits or () if name.startswith("!"))
             return map_reader(reader_of(get_args(item)[1], place), not_yet)
-        return list_reader(reader_of(item, place), null=_null_of(item) if place.protobuf else None)
+        return list_reader(reader_of(item, place), _blank_of(item), has_nulls=place.protobuf)
     assert isinstance(hint, type), f"no reader for {hint!r}"
     if issubclass(hint, Value):
         return object_reader(hint, place)
@@ -91,10 +91,14 @@ def reader_of(hint: object, place: Place) -> Reader:
     return _leaf_reader(hint, place)
 
 
-def _null_of(hint: object) -> object:
-    """What protobuf's JSON makes of a null in a list: the empty text or zero; None: the item's reader knows."""
+def _blank_of(hint: object) -> object:
+    """What stands for an item of a list that cannot be read: the empty value of its type; INVALID: nothing can."""
     inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    return "" if inner is str else 0 if inner is int else None
+    if inner is str or inner is int:
+        return inner()
+    if isinstance(inner, type) and issubclass(inner, Value):
+        return INVALID if any(field.required for field in msgspec.structs.fields(inner)) else inner()
+    return INVALID
 
 
 def _leaf_reader(leaf: type, place: Place) -> Reader:
@@ -138,25 +142,26 @@ def _union_reader(hint: object, place: Place) -> Reader:
     return reader_of(members[0], place)
 
 
-def list_reader(read_item: Reader, *, null: object) -> Reader:
-    """Reads lists. An item that cannot be read makes the whole list invalid: the places of the others would shift.
+def list_reader(read_item: Reader, blank: object, *, has_nulls: bool) -> Reader:
+    """Reads lists. `blank` stands for an item that cannot be read, so that the places of the others do not shift.
 
-    `null`: what a null is read as; None: as the reader of the items says.
+    `has_nulls`: for a text or a number that is null, too, as protobuf's JSON wants it.
     """
+    null = blank if has_nulls and isinstance(blank, str | int) else None
 
     def read(raw: object, faults: list[Fault]) -> object:
         if type(raw) is not list:
-            hint = "write it as an item of a list: - ..." if isinstance(raw, str | dict) else ""
-            faults.append(wrong_type("a list", raw, hint))
+            faults.append(wrong_type("a list", raw, hints.for_list(raw)))
             return INVALID
-        items = []
+        items: list[object] = []
         for index, raw_item in enumerate(raw):
             before = len(faults)
             if raw_item is None and null is not None:
                 faults.append(Fault(codes.SCHEMA, "expected a value, got null"))
                 items.append(null)
             else:
-                items.append(read_item(raw_item, faults))
+                item = read_item(raw_item, faults)
+                items.append(blank if item is INVALID else item)
             if len(faults) != before:
                 locate(faults, before, index)
         return INVALID if INVALID in items else tuple(items)
@@ -169,7 +174,7 @@ def map_reader(read_item: Reader, not_yet: tuple[str, ...]) -> Reader:
 
     def read(raw: object, faults: list[Fault]) -> object:
         if type(raw) is not dict:
-            faults.append(wrong_type("an object", raw))
+            faults.append(wrong_type("an object", raw, hints.for_map(raw)))
             return INVALID
         pairs = []
         for key, raw_item in raw.items():
@@ -253,7 +258,8 @@ class FieldTable:
 
 def _unknown_field(key: str, names: Mapping[str, object] | set[str], severity: Severity) -> Fault:
     known = [name for name in names if "_" not in name or "_" in key]
-    return Fault(codes.UNKNOWN_FIELD, "unknown field", nearest(key, known), severity)
+    hint = nearest(key, known) or hints.listed("the fields here", sorted(known))
+    return Fault(codes.UNKNOWN_FIELD, "unknown field", hint, severity)
 
 
 def _within_reader(key: str, table: FieldTable) -> Reader:
@@ -291,7 +297,7 @@ def object_reader_over(cls: type[Value], table: FieldTable) -> Reader:
 
     def read(raw: object, faults: list[Fault]) -> object:
         if type(raw) is not dict:
-            faults.append(_not_an_object(raw, nullable=not required))
+            faults.append(_not_an_object(raw, table, nullable=not required))
             return cls() if raw is None and not required else INVALID
         values: dict[str, object] = {}
         old: list[tuple[OldField, object]] = []
@@ -335,10 +341,10 @@ def object_reader_over(cls: type[Value], table: FieldTable) -> Reader:
     return read
 
 
-def _not_an_object(raw: object, *, nullable: bool) -> Fault:
+def _not_an_object(raw: object, table: FieldTable, *, nullable: bool) -> Fault:
     if raw is None and nullable:
         return Fault(codes.SCHEMA, "expected an object, got null")
-    return wrong_type("an object", raw)
+    return wrong_type("an object", raw, hints.for_object(raw, table.fields))
 
 
 def _deprecated(instead: str) -> Fault:

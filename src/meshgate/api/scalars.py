@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from meshgate.api import codes
+from meshgate.api import codes, hints
 from meshgate.api.duration import parse_duration
 from meshgate.api.fault import Fault, described, nearest, wrong_type
 from meshgate.api.secret_bytes import SecretBytes
@@ -36,9 +36,7 @@ def read_text(raw: object, faults: list[Fault]) -> object:
     """A text. Numbers and booleans are not taken for texts: YAML's `1` and `"1"` differ."""
     if type(raw) is str:
         return raw if raw.isascii() or _is_unicode(raw) else _refuse(faults)
-    quoted = str(raw).lower() if isinstance(raw, bool) else raw
-    hint = f'write it in quotes: "{quoted}"' if isinstance(raw, bool | int | float) else ""
-    faults.append(wrong_type("a text", raw, hint))
+    faults.append(wrong_type("a text", raw, hints.for_text(raw)))
     return INVALID
 
 
@@ -60,8 +58,7 @@ def read_boolean(raw: object, faults: list[Fault]) -> object:
     """A boolean."""
     if type(raw) is bool:
         return raw
-    hint = "write it without quotes" if raw in ("true", "false") else ""
-    faults.append(wrong_type("true or false", raw, hint))
+    faults.append(wrong_type("true or false", raw, hints.for_boolean(raw)))
     return INVALID
 
 
@@ -73,7 +70,7 @@ def integer_reader(bounds: Bounds, *, texts: bool) -> Reader:
         if texts and type(raw) is str and _INTEGER.fullmatch(raw):
             value = int(raw)
         if type(value) is not int:
-            faults.append(wrong_type("a whole number", raw))
+            faults.append(wrong_type("a whole number", raw, hints.for_number(raw)))
             return INVALID
         if not bounds.least <= value <= bounds.most:
             faults.append(wrong_type(f"a number of {bounds.least} to {bounds.most}", value))

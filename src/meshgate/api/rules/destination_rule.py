@@ -13,7 +13,7 @@ from meshgate.api.rules.client_tls import client_tls
 from meshgate.api.rules.connections import connection_pool, outlier_detection
 from meshgate.api.rules.destinations import subset_name
 from meshgate.api.rules.finding import Finding, Findings, doubt
-from meshgate.api.rules.host_names import host_fault, is_address, wildcard_host_fault
+from meshgate.api.rules.host_names import host_fault, host_hint, is_address, wildcard_host_fault
 from meshgate.api.rules.load_balancer import load_balancer
 from meshgate.api.rules.values import export_to, labels, port, selector
 
@@ -23,8 +23,10 @@ _TUNNEL_PROTOCOLS: Final = frozenset({"", "CONNECT", "POST"})
 def destination_rule_findings(meta: Meta, spec: DestinationRule) -> Findings:
     """What istiod would refuse, and warn about."""
     fault = wildcard_host_fault(spec.host)
-    if fault:
-        yield Finding("spec.host", fault)
+    if not spec.host:
+        yield Finding("spec.host", "a destination rule needs a host", "name the service that it is for")
+    elif fault:
+        yield Finding("spec.host", fault, host_hint(spec.host))
     if spec.traffic_policy:
         yield from _policy("spec.trafficPolicy", spec.traffic_policy, meta)
     for index, subset in enumerate(spec.subsets):

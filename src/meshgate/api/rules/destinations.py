@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshgate.api.rules.finding import Finding, Findings
-from meshgate.api.rules.host_names import is_label, wildcard_host_fault
+from meshgate.api.rules.host_names import host_hint, is_address, is_label, wildcard_host_fault
 from meshgate.api.virtual_service import Destination
 
 
@@ -18,7 +18,8 @@ def destination(path: str, target: Destination | None) -> Findings:
         yield Finding(f"{path}.host", '"*" is no destination')
     fault = wildcard_host_fault(target.host)
     if fault:
-        yield Finding(f"{path}.host", fault, "for an address make a ServiceEntry and name its host")
+        hint = "make a ServiceEntry and name its host" if is_address(target.host) else host_hint(target.host)
+        yield Finding(f"{path}.host", fault, hint)
     if target.subset:
         yield from subset_name(f"{path}.subset", target.subset)
 

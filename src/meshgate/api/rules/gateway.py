@@ -9,8 +9,8 @@ from meshgate.api.gateway import Gateway, Server, ServerPort, ServerTLSMode, Ser
 from meshgate.api.meta import Meta
 from meshgate.api.rules.annotations import GATEWAY, GATEWAY_SEMANTICS
 from meshgate.api.rules.finding import Finding, Findings, doubt
-from meshgate.api.rules.host_names import is_address, is_label, is_partial_wildcard, wildcard_host_fault
-from meshgate.api.rules.protocols import PROTOCOLS, is_http, is_protocol, is_tls
+from meshgate.api.rules.host_names import host_hint, is_address, is_label, is_partial_wildcard, wildcard_host_fault
+from meshgate.api.rules.protocols import PROTOCOL_RULE, is_http, is_protocol, is_tls
 from meshgate.api.rules.server_tls import server_tls
 from meshgate.api.rules.values import port, unix_path
 
@@ -56,6 +56,7 @@ def _server_host(path: str, host: str, wide: Set[str]) -> Findings:
         return
     if not namespace or not name:
         yield Finding(path, f'"{host}" lacks the namespace or the host', 'write "namespace/host"')
+        return
     if namespace not in wide and not is_label(namespace):
         yield Finding(path, f'"{namespace}" is no namespace', 'before the slash stands a namespace, "." or "*"')
     yield from _host_part(path, name)
@@ -68,16 +69,17 @@ def _host_part(path: str, host: str) -> Findings:
         yield Finding(path, f'"{host}" has a wildcard that is not a whole first part', 'write "*" or "*.example.com"')
     fault = wildcard_host_fault(host)
     if fault and not is_address(host):
-        yield Finding(path, fault)
+        yield Finding(path, fault, host_hint(host))
 
 
 def _server_port(path: str, server_port: ServerPort | None, bind: str) -> Findings:
     if server_port is None:
         yield Finding(path, "a server needs a port")
         return
-    if not is_protocol(server_port.protocol):
-        words = ", ".join(sorted(word.upper() for word in PROTOCOLS))
-        yield Finding(f"{path}.protocol", f'"{server_port.protocol}" is no protocol', f"protocols: {words}")
+    if not server_port.protocol:
+        yield Finding(f"{path}.protocol", "a port needs a protocol", PROTOCOL_RULE)
+    elif not is_protocol(server_port.protocol):
+        yield Finding(f"{path}.protocol", f'"{server_port.protocol}" is no protocol', PROTOCOL_RULE)
     if server_port.number > 0 or not bind.startswith(UNIX):
         yield from port(f"{path}.number", server_port.number)
     if server_port.target_port:
@@ -99,7 +101,8 @@ def _tls_for_protocol(path: str, server_port: ServerPort, tls: ServerTLSSettings
     protocol = server_port.protocol
     if is_tls(protocol):
         if tls is None:
-            yield Finding(f"{path}.tls", f"a server of protocol {protocol} needs tls")
+            hint = "such as {mode: SIMPLE, credentialName: a-secret} or {mode: PASSTHROUGH}"
+            yield Finding(f"{path}.tls", f"a server of protocol {protocol} needs tls", hint)
         return
     if tls is None:
         return

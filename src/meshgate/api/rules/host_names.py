@@ -38,6 +38,22 @@ def is_address(text: str) -> bool:
         return False
 
 
+def host_hint(host: str) -> str:
+    """What to do about a host name that is none.
+
+    >>> host_hint("http://web"), host_hint("web:80"), host_hint("my_web")
+    ('leave out "http://"', 'leave out the port', 'a host name has no "_"')
+    """
+    scheme, is_url, _ = host.partition("://")
+    if is_url:
+        return f'leave out "{scheme}://"'
+    if re.fullmatch(r"[^:]*:\d+", host):
+        return "leave out the port"
+    if "_" in host:
+        return 'a host name has no "_"'
+    return HOST_RULE
+
+
 def host_fault(host: str) -> str:
     """Why this is no fully qualified host name; empty if it is one. Single labels are fine, a dot at the end too."""
     return _length_fault(host) or _labels_fault(host, host)

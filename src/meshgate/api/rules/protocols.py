@@ -7,6 +7,7 @@ from typing import Final
 HTTP_LIKE: Final = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
 TLS_LIKE: Final = frozenset({"https", "tls"})
 PROTOCOLS: Final = HTTP_LIKE | TLS_LIKE | {"tcp", "udp", "mongo", "redis", "mysql"}
+PROTOCOL_RULE: Final = f"protocols: {', '.join(sorted(word.upper() for word in PROTOCOLS))}"
 
 
 def is_http(protocol: str) -> bool:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from meshgate.api import codes
 from meshgate.api.meta import Meta
 from meshgate.api.rules.finding import Finding, Findings, at_key, doubt
 from meshgate.api.rules.host_names import (
     host_fault,
+    host_hint,
     is_address,
     is_label,
     is_partial_wildcard,
     wildcard_host_fault,
 )
-from meshgate.api.rules.protocols import is_http, is_protocol, is_tcp_based, is_tls
-from meshgate.api.rules.values import export_to, labels, port, selector, subnet, unix_path
+from meshgate.api.rules.protocols import PROTOCOL_RULE, is_http, is_protocol, is_tcp_based, is_tls
+from meshgate.api.rules.values import HIGHEST_PORT, export_to, labels, port, selector, subnet, unix_path
 from meshgate.api.service_entry import Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry
 
 UNIX: Final = "unix://"
@@ -57,7 +59,8 @@ def _hosts(spec: ServiceEntry) -> Findings:
         if host == "*":
             yield Finding(at, '"*" would take all hosts of the mesh', "name a domain, such as *.example.com")
         elif fault:
-            yield Finding(at, fault)
+            hint = "addresses go into spec.addresses" if is_address(host) else host_hint(host)
+            yield Finding(at, fault, hint)
         elif is_partial_wildcard(host) and spec.resolution is not Resolution.DYNAMIC_DNS:
             yield doubt(at, f'"{host}" has a wildcard that is not a whole first part')
 
@@ -85,11 +88,16 @@ def _ports(spec: ServiceEntry) -> Findings:
 
 
 def _port(path: str, entry: ServiceEntryPort) -> Findings:
-    if not is_label(entry.name):
+    if not entry.name:
+        yield Finding(f"{path}.name", "a port needs a name", "such as http or tcp-db")
+    elif not is_label(entry.name):
         yield Finding(f"{path}.name", f'"{entry.name}" is no name of a port', 'letters, digits and "-"')
     if entry.protocol and not is_protocol(entry.protocol):
-        yield Finding(f"{path}.protocol", f'"{entry.protocol}" is no protocol')
-    yield from port(f"{path}.number", entry.number)
+        yield Finding(f"{path}.protocol", f'"{entry.protocol}" is no protocol', PROTOCOL_RULE)
+    if not entry.number:
+        yield Finding(f"{path}.number", "a port needs its number", f"ports are 1 to {HIGHEST_PORT}")
+    else:
+        yield from port(f"{path}.number", entry.number)
     if entry.target_port:
         yield from port(f"{path}.targetPort", entry.target_port)
 
@@ -187,4 +195,6 @@ def _host_and_port_conflicts(meta: Meta, spec: ServiceEntry) -> Findings:
         yield doubt("spec.hosts", "several hosts with the same address and a TCP port cannot be told apart")
     gets_address = spec.resolution is not Resolution.NONE and meta.label(AUTO_ALLOCATE).lower() != "false"
     if is_tcp and not spec.addresses and not gets_address:
-        yield doubt("spec.addresses", "a TCP port without an address takes all traffic to its number")
+        text = "a TCP port without an address takes all traffic to its number, wherever it goes"
+        hint = "add addresses, or a resolution, with which one is allocated"
+        yield Finding("spec.addresses", text, hint, "warning", codes.ADDRESSES_NEEDED)

@@ -14,6 +14,7 @@ from meshgate.api.rules.destinations import routed_destination, weights
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.host_names import (
     gateway_names,
+    host_hint,
     is_address,
     is_covered,
     overlap,
@@ -77,7 +78,7 @@ def _hosts(spec: VirtualService, *, is_for_mesh: bool) -> Findings:
         at = f"spec.hosts[{index}]"
         fault = fault_of(host)
         if fault and not is_address(host):
-            faults.append(Finding(at, fault))
+            faults.append(Finding(at, fault, host_hint(host)))
         elif host == "*" and is_for_mesh:
             hint = "name the gateways that it is for, without mesh, or give hosts"
             faults.append(Finding(at, '"*" cannot be used for the mesh, only for gateways', hint))
