@@ -95,7 +95,7 @@ def test_right_assertions_pass() -> None:
     ("changed", "reason"),
     [
         ({"config": [{**SERVICE_ENTRY, "kind": "Sidecar", "spec": {}}]}, "Sidecar"),
-        ({"mesh": {"extensionProviders": [{"name": "x"}]}}, "MeshConfig.extensionProviders"),
+        ({"mesh": {"caCertificates": [{"pem": "x"}]}}, "MeshConfig.caCertificates"),
         ({"features": {"ENABLE_TLS_ON_SIDECAR_INGRESS": True}}, "feature ENABLE_TLS_ON_SIDECAR_INGRESS"),
         ({"skip": "not for us"}, "skipped by Istio: not for us"),
     ],

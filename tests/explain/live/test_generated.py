@@ -20,12 +20,13 @@ from tests.conformance.scope import why_call_is_out, why_case_is_out
 from tests.explain.live.agreement import Agreement, agreeing_envoy
 from tests.explain.simulate.made import Fields, call
 
-YAML = Path(__file__).with_name("generated.yaml")
+FOLDER = Path(__file__).parent
+FILES_OF_OURS = ("generated.yaml", "actions.yaml")
 FILES = list(case_files([SIMULATION / "cases"])) if SIMULATION.is_dir() else []
 GATEWAY = Proxy(
     role="router", name="gw", namespace="edge", labels=(("istio", "ingressgateway"),), addresses=("10.0.0.1",)
 )
-SIDECAR = Proxy(role="sidecar", name="own", namespace="apps", addresses=("10.244.0.5",))
+SIDECAR = Proxy(role="sidecar", name="own", namespace="apps", labels=(("app", "own"),), addresses=("10.244.0.5",))
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
@@ -36,12 +37,14 @@ def agreement() -> Iterator[Agreement]:
         yield found
 
 
-def _compiled(proxy: Proxy) -> Configuration:
-    read, problems = documents(YAML.read_text(), YAML.name)
-    assert not has_errors(problems)
-    decoded = [decode(one.raw) for one in read]
+def _compiled(proxy: Proxy, facts: Facts | None = None) -> Configuration:
+    decoded = []
+    for name in FILES_OF_OURS:
+        read, problems = documents((FOLDER / name).read_text(), name)
+        assert not has_errors(problems)
+        decoded += [decode(one.raw) for one in read]
     assert [str(problem) for _, found in decoded for problem in found if problem.severity == "error"] == []
-    snapshot, _ = build([resource for resource, _ in decoded if resource is not None], Facts())
+    snapshot, _ = build([resource for resource, _ in decoded if resource is not None], facts or Facts())
     made, _ = plan(snapshot, proxy)
     return Configuration.of(emit(made))
 
@@ -96,6 +99,51 @@ def test_sidecar_out(agreement: Agreement) -> None:
         for address, port, fields in product(addresses, ports, kinds)
     ]
     assert "\n".join(agreement.differences(_compiled(SIDECAR), asked)) == ""
+
+
+_ORIGIN = "Access-Control-Request-Method"
+_ASKED: list[Fields] = [
+    *(
+        {"path": f"/query?{query}"}
+        for query in ("", "exact=1", "exact=2", "prefix=abc&regex=12", "prefix=abc", "any", "any=")
+    ),
+    {"path": "/without"},
+    *({"path": "/without", "headers": [one]} for one in (("x-exact", "1"), ("x-exact", "2"), ("x-prefix", "abc"))),
+    *({"path": "/without", "headers": [one]} for one in (("x-regex", "12"), ("x-regex", "a"), ("x-any", ""))),
+    {"path": "/scheme"},
+    {"path": "/scheme", "headers": [("x-forwarded-proto", "https")]},
+    *({"path": path} for path in ("/fold", "/FOLD", "/foldER/x", "/folde", "/authority", "/source", "/source/edge")),
+    *({"path": path} for path in ("/rewrite/a?b", "/rewrite/", "/whole?q", "/whole/", "/regex/a/b/c?q", "/regex/a")),
+    *({"path": path} for path in ("/redirect/port?q", "/redirect/from/a", "/redirect/default", "/lost", "/")),
+    {"path": "/redirect/from", "host": "actions.test:80"},
+    {"path": "/redirect/default", "host": "actions.test:80"},
+    {"path": "/headers", "headers": [("x-set", "own"), ("x-add", "own"), ("x-gone", "own")]},
+    {"path": "/weighted", "headers": [("x-set", "own")]},
+    *({"path": path} for path in ("/fault/http", "/fault/grpc", "/fault/never", "/mirrored", "/cors/ignored")),
+    *(
+        {"method": method, "path": path, "headers": [("Origin", origin), (_ORIGIN, "GET")]}
+        for method in ("OPTIONS", "GET")
+        for path in ("/cors/ignored", "/cors/forwarded")
+        for origin in ("http://good.test", "http://g12", "http://bad.test")
+    ),
+]
+
+
+@pytest.mark.parametrize("proxy", [GATEWAY, SIDECAR], ids=["gateway", "sidecar"])
+def test_matches_and_actions(agreement: Agreement, proxy: Proxy) -> None:
+    arrival = "gateway" if proxy.role == "router" else "outbound"
+    asked = [call({"host": "actions.test", "address": "192.0.2.1", "arrival": arrival, **one}) for one in _ASKED]
+    before = agreement.count
+    assert "\n".join(agreement.differences(_compiled(proxy), asked)) == ""
+    assert agreement.count == before + len(asked)
+
+
+def test_tcp_routes(agreement: Agreement) -> None:
+    addresses = ["10.96.0.3", "192.0.2.9", "198.51.100.7", "198.51.100.8"]
+    out = [call({"arrival": "outbound", "address": one, "port": 82, "protocol": "tcp"}) for one in addresses]
+    assert "\n".join(agreement.differences(_compiled(SIDECAR), out)) == ""
+    at_gateway = [call({"port": 9001, "protocol": "tcp"}) for _ in range(5)]
+    assert "\n".join(agreement.differences(_compiled(GATEWAY), at_gateway)) == ""
 
 
 def test_sidecar_in(agreement: Agreement) -> None:

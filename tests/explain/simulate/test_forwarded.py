@@ -44,7 +44,11 @@ def test_mirrors() -> None:
 
 
 def test_response_headers() -> None:
-    route = {**to("yes"), "response_headers_to_remove": ["X-Gone"], "response_headers_to_add": [adding("X-New", "1")]}
+    route = {
+        **to("yes"),
+        "response_headers_to_remove": ["X-Gone", "Server"],
+        "response_headers_to_add": [adding("X-New", "1")],
+    }
     assert _result(route).response == (("x-gone", ()), ("x-new", ("1",)))
 
 

@@ -21,6 +21,8 @@ from meshgate.explain.simulate.text_match import NotSimulated
 from meshgate.proto import v3
 
 _ALL = 1_000_000
+_WRITTEN_LAST = ("server", "date")
+"""By the connection manager, whatever routes say."""
 
 
 def forwarded(cluster: str, scopes: Sequence[Scope], request: Request) -> Forwarded:
@@ -41,7 +43,7 @@ def forwarded(cluster: str, scopes: Sequence[Scope], request: Request) -> Forwar
 
 def response_headers(scopes: Sequence[Scope]) -> Headers:
     """The answer's headers that routes touch; values are those on top of what the upstream says."""
-    return _headers(scopes, "response", {})
+    return tuple((name, values) for name, values in _headers(scopes, "response", {}) if name not in _WRITTEN_LAST)
 
 
 def _headers(
