@@ -91,6 +91,7 @@ from meshgate.api.ref import Origin, Ref
 from meshgate.api.resource import AnyResource, Resource, Resources, Spec, of_type
 from meshgate.api.secret_bytes import SecretBytes
 from meshgate.api.service import (
+    SERVICE_NAME_LABEL,
     AddressType,
     Endpoint,
     EndpointAddress,
@@ -190,6 +191,7 @@ __all__ = [
     "IMPLEMENTED",
     "KINDS",
     "KINDS_NOT_YET",
+    "SERVICE_NAME_LABEL",
     "Abort",
     "AccessLogEncoding",
     "AddressType",

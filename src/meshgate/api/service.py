@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,9 @@ from meshgate.api.value import Labels, Value
 
 IntOrString = int | str
 """A port by number or by name."""
+
+SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
+"""Of an EndpointSlice: the Service whose endpoints it has."""
 
 
 class ServiceType(StrEnum):
@@ -130,7 +134,7 @@ class AddressType(StrEnum):
 
 
 class EndpointSlice(Value, frozen=True, kw_only=True):
-    """Some of a Service's endpoints. The label `kubernetes.io/service-name` names the Service."""
+    """Some of a Service's endpoints (`SERVICE_NAME_LABEL`)."""
 
     address_type: AddressType = AddressType.IPV4
     endpoints: tuple[Endpoint, ...] = ()

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from meshgate.api import AnyResource, EndpointSlice, Namespace, Resource, Service, of_type
+from meshgate.api import SERVICE_NAME_LABEL, AnyResource, EndpointSlice, Namespace, Resource, Service, of_type
 from meshgate.host.dns import DnsTable, EndpointName, HostName, PortName, ServiceName
 from meshgate.mesh import MeshService, Snapshot, is_address
 
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 EXTERNAL_NAME = "ExternalName"
 
 

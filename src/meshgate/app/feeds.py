@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meshgate.aio import Latest
-from meshgate.api import AnyResource, EndpointSlice, Ref, Service, of_type
-from meshgate.app.dns_names import SERVICE_NAME_LABEL, dns_table
+from meshgate.api import SERVICE_NAME_LABEL, AnyResource, EndpointSlice, Ref, Service, of_type
+from meshgate.app.dns_names import dns_table
 from meshgate.app.pipeline import Built
 from meshgate.app.proxies import proxy_id
 from meshgate.app.virtual_addresses import service_table

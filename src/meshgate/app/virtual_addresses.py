@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from meshgate.api import AnyResource, EndpointSlice, Resource, Service, of_type
-from meshgate.app.dns_names import SERVICE_NAME_LABEL
+from meshgate.api import SERVICE_NAME_LABEL, AnyResource, EndpointSlice, Resource, Service, of_type
 from meshgate.host.network.services import Endpoint, ServiceTable
 from meshgate.host.network.services import ServicePort as VirtualPort
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from meshgate.api import (
+    SERVICE_NAME_LABEL,
     Endpoints,
     EndpointSlice,
     Resource,
@@ -29,8 +30,6 @@ from meshgate.mesh.service_entries import entry_endpoint, listed_workload
 from meshgate.mesh.topology import with_topology
 from meshgate.mesh.workload_entries import WorkloadEntries
 from meshgate.mesh.workloads import TLS_MODE_LABEL, Workload, workload_identifier
-
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 Key = tuple[str, str, int]
 """Host name, namespace and port of a service."""

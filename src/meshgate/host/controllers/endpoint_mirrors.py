@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from meshgate.host.controllers.endpoint_slices import SERVICE_NAME, existing_slices, slice_object, slice_writes
+from meshgate.api import SERVICE_NAME_LABEL
+from meshgate.host.controllers.endpoint_slices import existing_slices, slice_object, slice_writes
 from meshgate.host.controllers.view import Controller, Settings, View, is_going, short_hash
 from meshgate.store.core import Raw, Write, meta
 
@@ -50,7 +51,7 @@ def _slices(endpoints: Raw) -> Iterator[Raw]:
         for family, found in sorted(families.items()):
             made = slice_object(endpoints, MIRROR, short_hash([metadata["name"], number, family], 5))
             made["metadata"]["labels"] |= {
-                key: value for key, value in (metadata.get("labels") or {}).items() if key != SERVICE_NAME
+                key: value for key, value in (metadata.get("labels") or {}).items() if key != SERVICE_NAME_LABEL
             }
             made |= {"addressType": family, "endpoints": found, "ports": [_port(each) for each in _ports(subset)]}
             yield made

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from meshgate.api import SERVICE_NAME_LABEL
 from meshgate.host.controllers.view import (
     Controller,
     Settings,
@@ -24,7 +25,6 @@ from meshgate.host.controllers.view import (
 )
 from meshgate.store.core import Create, Delete, Modify, Raw, Write, meta
 
-SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 
@@ -64,7 +64,7 @@ def existing_slices(view: View, manager: str) -> dict[tuple[str, str], dict[str,
     for piece in view.list("EndpointSlice"):
         labels = meta(piece).get("labels") or {}
         if labels.get(MANAGED_BY) == manager and not is_going(piece):
-            existing[meta(piece)["namespace"], labels.get(SERVICE_NAME, "")][meta(piece)["name"]] = piece
+            existing[meta(piece)["namespace"], labels.get(SERVICE_NAME_LABEL, "")][meta(piece)["name"]] = piece
     return existing
 
 
@@ -90,7 +90,7 @@ def slice_object(owner: Raw, manager: str, letters: str) -> dict[str, Any]:
         "metadata": {
             "name": f"{name}-{letters}",
             "namespace": namespace,
-            "labels": {SERVICE_NAME: name, MANAGED_BY: manager},
+            "labels": {SERVICE_NAME_LABEL: name, MANAGED_BY: manager},
             "ownerReferences": [owner_reference(owner)],
         },
         "addressType": "IPv4",
