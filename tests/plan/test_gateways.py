@@ -7,7 +7,6 @@ import pytest
 
 from meshgate.api import ForwardClientCertDetails, GatewayTopology, ProxyConfig, TopologyProxyProtocol
 from meshgate.plan.values import (
-    GrpcWebFilter,
     MongoProxyPlan,
     PipeAddress,
     ProxyProtocolFilter,
@@ -16,6 +15,7 @@ from meshgate.plan.values import (
     SocketAddress,
 )
 from tests.mesh.objects import istio, pod, service
+from tests.plan.gateway_objects import BOTH, DB, INGRESS, LOCAL, SECOND, WEB, gateway, routed, server, tcp_rule
 from tests.plan.planned import (
     ROUTER,
     clusters_of,
@@ -32,33 +32,6 @@ from tests.plan.planned import (
     virtual_host,
     with_labels,
 )
-
-LOCAL = "default.svc.cluster.local"
-WEB = service("web", "http:80", ip="10.96.0.1") + service("cart", "http:80", ip="10.96.0.2")
-BOTH = service("two", "http:80", "http-b:81", ip="10.96.0.3")
-INGRESS = service(
-    "istio-ingressgateway",
-    "http2:80:8080",
-    "https:443:8443",
-    "tcp:31400:31400",
-    namespace="istio-system",
-    extra="selector: {istio: ingressgateway}",
-)
-
-
-def server(number: int = 80, protocol: str = "HTTP", hosts: str = "'*'", rest: str = "") -> str:
-    name = f"{protocol.lower()}-{number}"
-    return f"{{port: {{number: {number}, name: {name}, protocol: {protocol}}}, hosts: [{hosts}]{rest}}}"
-
-
-def gateway(*servers: str, name: str = "gw", selector: str = "{istio: ingressgateway}", **more: str) -> str:
-    spec = f"{{servers: [{', '.join(servers)}]{f', selector: {selector}' if selector else ''}}}"
-    return istio("Gateway", name, spec, **more)
-
-
-def routed(host: str, to: str = "web", *, name: str = "vs", gateways: str = "gw", rest: str = "", **more: str) -> str:
-    http = f"[{{name: {name}, route: [{{destination: {{host: {to}}}}}]{rest}}}]"
-    return istio("VirtualService", name, f"{{hosts: [{host}], gateways: [{gateways}], http: {http}}}", **more)
 
 
 def test_a_server_without_rules_answers_404() -> None:
@@ -124,9 +97,6 @@ def test_servers_of_one_target_port_share_its_routes() -> None:
     plan = planned(text + routed("a.org", name="a") + routed("b.org", name="b"), ROUTER)
     assert listener_names(plan) == ["0.0.0.0_8080"]
     assert host_names(plan, "http.8080") == ["a.org:80", "b.org:8080"]
-
-
-SECOND = INGRESS.replace("istio-ingressgateway,", "second,").replace("targetPort: 8080", "targetPort: 8081")
 
 
 def test_of_two_target_ports_the_first_services_counts() -> None:
@@ -234,90 +204,6 @@ def test_two_servers_that_have_one_host_do_not_double_its_routes() -> None:
     assert len(virtual_host(planned(text, ROUTER), "http.80", "a.org:80").routes) == 1
 
 
-CONFLICTS = [
-    pytest.param("HTTP", "TCP", "TCP", id="http first"),
-    pytest.param("TCP", "HTTP", "HTTP", id="tcp first"),
-    pytest.param("TCP", "TCP", "TCP", id="tcp twice"),
-    pytest.param("TCP", "MONGO", "Mongo", id="other bytes"),
-]
-
-
-@pytest.mark.parametrize(("first", "second", "loser"), CONFLICTS)
-def test_a_port_has_one_protocol(first: str, second: str, loser: str) -> None:
-    text = gateway(server(protocol=first), name="a") + gateway(server(protocol=second), name="b")
-    (found,) = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
-    assert found.startswith("Gateway/default/b spec.servers[0].port: Gateway/default/a has port 80 with protocol")
-    assert f'"{loser}" does not join it' in found
-
-
-REDIRECTS = ", tls: {httpsRedirect: true}"
-
-
-def test_hosts_that_two_servers_redirect() -> None:
-    """As for certificates, each host can be there once; the whole server loses, also with its other hosts."""
-    first = gateway(server(hosts="a.org", rest=REDIRECTS), name="a")
-    second = gateway(server(hosts="'*/a.org', b.org", rest=REDIRECTS), name="b")
-    text = WEB + first + second + routed("'*'", gateways="b")
-    assert host_names(planned(text, ROUTER), "http.80") == ["a.org:80"]
-    assert problems(text, ROUTER) == [
-        'Gateway/default/b spec.servers[0].port: Gateway/default/a has host "a.org" on port 80 already: all of this '
-        "server is left out; the oldest Gateway decides; name each host once [IST0145]"
-    ]
-    plain = gateway(server(hosts="a.org"), name="b")
-    assert problems(WEB + first + plain, ROUTER) == []
-
-
-def test_a_redirect_for_hosts_of_one_namespace_needs_rules() -> None:
-    """Istio gives a host that no VirtualService has a virtual host of its own only where all namespaces may have it."""
-    text = gateway(server(hosts="'default/a.org', b.org", rest=REDIRECTS))
-    assert host_names(planned(text, ROUTER), "http.80") == ["b.org:80"]
-
-
-def test_http_protocols_join() -> None:
-    text = gateway(server(protocol="HTTP2"), name="a") + gateway(server(protocol="GRPC"), name="b")
-    plan = planned(WEB + text + routed("a.org", gateways="b"), ROUTER)
-    assert host_names(plan, "http.80") == ["a.org:80"]
-    assert problems(text, ROUTER) == []
-
-
-@pytest.mark.parametrize(("first", "second", "expected"), [("GRPC-WEB", "HTTP", True), ("HTTP", "GRPC-WEB", False)])
-def test_calls_of_browsers_are_understood_where_the_first_server_says_so(
-    first: str, second: str, *, expected: bool
-) -> None:
-    text = gateway(server(protocol=first, hosts="a.org"), server(protocol=second, hosts="b.org"))
-    hcm = manager(listener(planned(text, ROUTER), "0.0.0.0_80").filter_chains[0])
-    assert (GrpcWebFilter() in hcm.http_filters) is expected
-
-
-def test_servers_on_other_addresses() -> None:
-    text = WEB + gateway(
-        server(rest=", bind: 10.0.0.1"), server(protocol="HTTP", rest=", bind: 10.0.0.2").replace("http-80", "http-b")
-    )
-    plan = planned(text + routed("a.org"), ROUTER)
-    assert listener_names(plan) == ["10.0.0.1_80", "10.0.0.2_80"]
-    assert [one.name for one in plan.route_configurations] == ["http.80.10.0.0.1", "http.80.10.0.0.2"]
-
-
-@pytest.mark.parametrize(("protocol", "joins"), [("GRPC", True), ("TCP", False)])
-def test_an_address_has_one_protocol(protocol: str, *, joins: bool) -> None:
-    first, second, third = (
-        server(rest=", bind: 10.0.0.1"),
-        server(rest=", bind: 10.0.0.2").replace("http-80", "http-b"),
-        server(protocol=protocol, rest=", bind: 10.0.0.2").replace("-80", "-c"),
-    )
-    text = WEB + gateway(first, second, third)
-    assert listener_names(planned(text, ROUTER)) == ["10.0.0.1_80", "10.0.0.2_80"]
-    expected = 'Gateway/default/gw has port 80 of 10.0.0.2 with protocol "HTTP"; "TCP" does not join it'
-    assert any(expected in problem for problem in problems(text, ROUTER)) is not joins
-
-
-def tcp_rule(rules: str, name: str = "tcp", hosts: str = "'*'") -> str:
-    return istio("VirtualService", name, f"{{hosts: [{hosts}], gateways: [gw], tcp: {rules}}}")
-
-
-DB = service("db", "tcp:5432", ip="10.96.0.9")
-
-
 def test_a_tcp_server_goes_where_the_first_rule_for_it_says() -> None:
     rules = (
         "[{match: [{port: 1}], route: [{destination: {host: web}}]}, "
@@ -357,37 +243,6 @@ def test_a_tcp_server_whose_hosts_a_rule_does_not_share() -> None:
         'Gateway/default/gw spec.servers[0].port: no VirtualService has a "tcp" rule for port 31400 of Gateway '
         '"default/gw", so nothing listens there [MG0105]'
     ]
-
-
-@pytest.mark.parametrize(
-    ("protocol", "tls"),
-    [("HTTPS", "{mode: SIMPLE, credentialName: c}"), ("TLS", "{mode: PASSTHROUGH}"), ("HTTPS", "{mode: PASSTHROUGH}")],
-)
-def test_servers_with_tls_are_left_out_while_neighbours_serve(protocol: str, tls: str) -> None:
-    text = INGRESS + WEB + gateway(server(443, protocol, rest=f", tls: {tls}"), server()) + routed("a.org")
-    assert listener_names(planned(text, ROUTER)) == ["0.0.0.0_8080"]
-    assert problems(text, ROUTER) == [
-        f'Gateway/default/gw spec.servers[0].port: protocol "{protocol}" with TLS is not implemented yet: '
-        "the server is left out [MG0101]"
-    ]
-
-
-def test_behind_tls_one_server_may_be_plaintext() -> None:
-    tls = ", tls: {mode: SIMPLE, credentialName: c}"
-    secure = gateway(server(443, "HTTPS", "a.org", rest=tls), name="a")
-    plain = gateway(server(443), name="c")
-    assert listener_names(planned(secure + plain, ROUTER)) == ["0.0.0.0_443"]
-    for other in (server(443, "TCP"), server(443), server(443, "HTTPS", "b.org", rest=tls)):
-        text = secure + gateway(other, name="b") + plain
-        found = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
-        assert [problem.split(" ")[0] for problem in found] == ["Gateway/default/c"]
-
-
-def test_behind_plaintext_no_server_has_tls() -> None:
-    tls = ", tls: {mode: SIMPLE, credentialName: c}"
-    text = gateway(server(443), name="a") + gateway(server(443, "HTTPS", rest=tls), name="b")
-    found = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
-    assert [problem.split(" ")[0] for problem in found] == ["Gateway/default/b"]
 
 
 def test_the_double_for_the_edge() -> None:

@@ -33,9 +33,10 @@ from meshgate.mesh import (
 from meshgate.plan import fixed_clusters, names
 from meshgate.plan.client import Client, client_of, placeless
 from meshgate.plan.fixed_clusters import inbound_bind_addresses
-from meshgate.plan.gateway_listeners import edge_listener, gateway_listener, unruled_servers
+from meshgate.plan.gateway_listeners import edge_listener, gateway_listener, shadowed_tcp_rules, unruled_servers
 from meshgate.plan.gateway_routes import GatewayRoutes
 from meshgate.plan.gateway_servers import PortServers, merged_servers
+from meshgate.plan.gateway_shadows import shadowed_rules
 from meshgate.plan.inbound_chains import virtual_inbound
 from meshgate.plan.inbound_clusters import InboundRules, inbound_clusters
 from meshgate.plan.outbound_clusters import Made, service_clusters
@@ -188,12 +189,13 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     ports, problems = memo.get(merged_servers, world.gateways, proxy.labels, targets)
     listeners = tuple(_gateway_listeners(ports, scope, client, settings, proxy.edge_socket))
     problems += unruled_servers(ports, {one.name for one in listeners}, client)
+    problems += shadowed_tcp_rules(ports, scope)
     routes = GatewayRoutes(scope, client, settings, memo)
+    configurations = _by_name(routes.of_port(one) for one in ports if one.is_http)
+    for configuration in configurations:
+        problems += memo.get(shadowed_rules, configuration)
     clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh)
-    own = Part(
-        listeners=_by_name(listeners),
-        route_configurations=_by_name(routes.of_port(one) for one in ports if one.is_http),
-    )
+    own = Part(listeners=_by_name(listeners), route_configurations=configurations)
     return Plan(parts=(clusters, memo.same(own))), (*problems, *cluster_problems)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator
 
 import msgspec
 
-from meshgate.api import L4MatchAttributes, MeshConfig, Problem, codes
+from meshgate.api import L4MatchAttributes, MeshConfig, Origin, Problem, codes
 from meshgate.mesh import BoundServer, BoundVirtualService, Scope, TcpRule, at, gateway_name, matches, warning
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
@@ -74,9 +74,12 @@ def unruled_servers(ports: Iterable[PortServers], listeners: Container[str], cli
 
 
 def _number(port_servers: PortServers) -> int:
-    port = port_servers.servers[0].server.port
-    assert port is not None, "servers without a port are not merged"
-    return port.number
+    return _number_of(port_servers.servers[0])
+
+
+def _number_of(server: BoundServer) -> int:
+    assert server.server.port is not None, "servers without a port are not merged"
+    return server.server.port.number
 
 
 def edge_listener(listener: ListenerPlan, port: int, socket: str) -> ListenerPlan:
@@ -107,14 +110,38 @@ def _chain(
 
 def tcp_route(server: BoundServer, scope: Scope, settings: OutboundSettings) -> TcpProxyPlan | None:
     """Where the first TCP rule that is for a server sends its connections."""
-    assert server.server.port is not None, "servers without a port are not merged"
-    number = server.server.port.number
+    found = next(_rules_for(server, scope), None)
+    if found is None:
+        return None
+    virtual_service, rule = found
     filters = TcpFilters(scope, settings)
+    return filters.to_destinations(rule.route.route, _number_of(server), virtual_service.ref, rule.origin)
+
+
+def shadowed_tcp_rules(ports: Iterable[PortServers], scope: Scope) -> tuple[Problem, ...]:
+    """IST0130 for TCP rules that are for some server, and of none the first."""
+    winners: set[Origin] = set()
+    losers: dict[Origin, Origin] = {}
+    for port_servers in ports:
+        if port_servers.is_http:
+            continue
+        found = [rule.origin for _, rule in _rules_for(port_servers.servers[0], scope)]
+        winners.update(found[:1])
+        losers.update((loser, found[0]) for loser in found[1:])
+    text = "nothing reaches this at a gateway: {} takes the connections of its port before"
+    return tuple(
+        warning(codes.UNREACHABLE_RULE, loser, text.format(winner), "bytes carry no host: a port is for one rule")
+        for loser, winner in losers.items()
+        if loser not in winners and loser.ref != winner.ref
+    )
+
+
+def _rules_for(server: BoundServer, scope: Scope) -> Iterator[tuple[BoundVirtualService, TcpRule]]:
+    """The TCP rules that are for a server, in the order in which they count."""
     for virtual_service, rule in _tcp_rules(server, scope):
         given = rule.route.match
-        if not given or any(_is_for(match, number, server.gateway, virtual_service) for match in given):
-            return filters.to_destinations(rule.route.route, number, virtual_service.ref, rule.origin)
-    return None
+        if not given or any(_is_for(match, _number_of(server), server.gateway, virtual_service) for match in given):
+            yield virtual_service, rule
 
 
 def _tcp_rules(server: BoundServer, scope: Scope) -> Iterator[tuple[BoundVirtualService, TcpRule]]:

@@ -1,0 +1,116 @@
+"""Servers of several Gateways on one port: who joins, who is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshgate.plan.values import GrpcWebFilter
+from tests.plan.gateway_objects import INGRESS, WEB, gateway, routed, server
+from tests.plan.planned import ROUTER, host_names, listener, listener_names, manager, planned, problems
+
+CONFLICTS = [
+    pytest.param("HTTP", "TCP", "TCP", id="http first"),
+    pytest.param("TCP", "HTTP", "HTTP", id="tcp first"),
+    pytest.param("TCP", "TCP", "TCP", id="tcp twice"),
+    pytest.param("TCP", "MONGO", "Mongo", id="other bytes"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "loser"), CONFLICTS)
+def test_a_port_has_one_protocol(first: str, second: str, loser: str) -> None:
+    text = gateway(server(protocol=first), name="a") + gateway(server(protocol=second), name="b")
+    (found,) = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
+    assert found.startswith("Gateway/default/b spec.servers[0].port: Gateway/default/a has port 80 with protocol")
+    assert f'"{loser}" does not join it' in found
+
+
+REDIRECTS = ", tls: {httpsRedirect: true}"
+
+
+def test_hosts_that_two_servers_redirect() -> None:
+    """As for certificates, each host can be there once; the whole server loses, also with its other hosts."""
+    first = gateway(server(hosts="a.org", rest=REDIRECTS), name="a")
+    second = gateway(server(hosts="'*/a.org', b.org", rest=REDIRECTS), name="b")
+    text = WEB + first + second + routed("'*'", gateways="b")
+    assert host_names(planned(text, ROUTER), "http.80") == ["a.org:80"]
+    assert problems(text, ROUTER) == [
+        'Gateway/default/b spec.servers[0].port: Gateway/default/a has host "a.org" on port 80 already: all of this '
+        "server is left out; the oldest Gateway decides; name each host once [IST0145]"
+    ]
+    plain = gateway(server(hosts="a.org"), name="b")
+    assert problems(WEB + first + plain, ROUTER) == []
+
+
+def test_a_redirect_for_hosts_of_one_namespace_needs_rules() -> None:
+    """Istio gives a host that no VirtualService has a virtual host of its own only where all namespaces may have it."""
+    text = gateway(server(hosts="'default/a.org', b.org", rest=REDIRECTS))
+    assert host_names(planned(text, ROUTER), "http.80") == ["b.org:80"]
+
+
+def test_http_protocols_join() -> None:
+    text = gateway(server(protocol="HTTP2"), name="a") + gateway(server(protocol="GRPC"), name="b")
+    plan = planned(WEB + text + routed("a.org", gateways="b"), ROUTER)
+    assert host_names(plan, "http.80") == ["a.org:80"]
+    assert problems(text, ROUTER) == []
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), [("GRPC-WEB", "HTTP", True), ("HTTP", "GRPC-WEB", False)])
+def test_calls_of_browsers_are_understood_where_the_first_server_says_so(
+    first: str, second: str, *, expected: bool
+) -> None:
+    text = gateway(server(protocol=first, hosts="a.org"), server(protocol=second, hosts="b.org"))
+    hcm = manager(listener(planned(text, ROUTER), "0.0.0.0_80").filter_chains[0])
+    assert (GrpcWebFilter() in hcm.http_filters) is expected
+
+
+def test_servers_on_other_addresses() -> None:
+    text = WEB + gateway(
+        server(rest=", bind: 10.0.0.1"), server(protocol="HTTP", rest=", bind: 10.0.0.2").replace("http-80", "http-b")
+    )
+    plan = planned(text + routed("a.org"), ROUTER)
+    assert listener_names(plan) == ["10.0.0.1_80", "10.0.0.2_80"]
+    assert [one.name for one in plan.route_configurations] == ["http.80.10.0.0.1", "http.80.10.0.0.2"]
+
+
+@pytest.mark.parametrize(("protocol", "joins"), [("GRPC", True), ("TCP", False)])
+def test_an_address_has_one_protocol(protocol: str, *, joins: bool) -> None:
+    first, second, third = (
+        server(rest=", bind: 10.0.0.1"),
+        server(rest=", bind: 10.0.0.2").replace("http-80", "http-b"),
+        server(protocol=protocol, rest=", bind: 10.0.0.2").replace("-80", "-c"),
+    )
+    text = WEB + gateway(first, second, third)
+    assert listener_names(planned(text, ROUTER)) == ["10.0.0.1_80", "10.0.0.2_80"]
+    expected = 'Gateway/default/gw has port 80 of 10.0.0.2 with protocol "HTTP"; "TCP" does not join it'
+    assert any(expected in problem for problem in problems(text, ROUTER)) is not joins
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tls"),
+    [("HTTPS", "{mode: SIMPLE, credentialName: c}"), ("TLS", "{mode: PASSTHROUGH}"), ("HTTPS", "{mode: PASSTHROUGH}")],
+)
+def test_servers_with_tls_are_left_out_while_neighbours_serve(protocol: str, tls: str) -> None:
+    text = INGRESS + WEB + gateway(server(443, protocol, rest=f", tls: {tls}"), server()) + routed("a.org")
+    assert listener_names(planned(text, ROUTER)) == ["0.0.0.0_8080"]
+    assert problems(text, ROUTER) == [
+        f'Gateway/default/gw spec.servers[0].port: protocol "{protocol}" with TLS is not implemented yet: '
+        "the server is left out [MG0101]"
+    ]
+
+
+def test_behind_tls_one_server_may_be_plaintext() -> None:
+    tls = ", tls: {mode: SIMPLE, credentialName: c}"
+    secure = gateway(server(443, "HTTPS", "a.org", rest=tls), name="a")
+    plain = gateway(server(443), name="c")
+    assert listener_names(planned(secure + plain, ROUTER)) == ["0.0.0.0_443"]
+    for other in (server(443, "TCP"), server(443), server(443, "HTTPS", "b.org", rest=tls)):
+        text = secure + gateway(other, name="b") + plain
+        found = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
+        assert [problem.split(" ")[0] for problem in found] == ["Gateway/default/c"]
+
+
+def test_behind_plaintext_no_server_has_tls() -> None:
+    tls = ", tls: {mode: SIMPLE, credentialName: c}"
+    text = gateway(server(443), name="a") + gateway(server(443, "HTTPS", rest=tls), name="b")
+    found = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
+    assert [problem.split(" ")[0] for problem in found] == ["Gateway/default/b"]
