@@ -101,6 +101,9 @@ def test_only_one_config_map_counts(metadata: dict[str, str], is_read: bool) -> 
         pytest.param(
             "proxyInboundListenPort: 70000\n", "error", codes.SCHEMA, "data.mesh.proxyInboundListenPort", id="no port"
         ),
+        pytest.param(
+            "proxyListenPort: 15101\n", "error", codes.NOT_IMPLEMENTED, "data.mesh.proxyListenPort", id="other port"
+        ),
         pytest.param("connectTimeout: 10\n", "error", codes.WRONG_TYPE, "data.mesh.connectTimeout", id="type"),
         pytest.param("connectTimeout: 0s\n", "error", codes.INVALID, "data.mesh.connectTimeout", id="rule"),
         pytest.param("a: [\n", "error", codes.BROKEN_YAML, "data.mesh", id="syntax"),

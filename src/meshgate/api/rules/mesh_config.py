@@ -27,6 +27,7 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
     if mesh.proxy_inbound_listen_port not in range(1, HIGHEST_PORT + 1):  # istiod does not look at it, but Envoy does
         text = f"{mesh.proxy_inbound_listen_port} is no port"
         yield Finding("proxyInboundListenPort", text, f"ports are 1 to {HIGHEST_PORT}", code=codes.SCHEMA)
+    yield from _captured_ports(mesh)
     yield from duration("connectTimeout", mesh.connect_timeout)
     if mesh.connect_timeout > LONGEST_CONNECT_TIMEOUT:
         yield Finding("connectTimeout", "more than an hour")
@@ -51,6 +52,18 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
             if fault:
                 yield Finding(f"serviceSettings[{index}].hosts[{number}]", fault)
     yield from proxy_config_findings("defaultConfig", mesh.default_config)
+
+
+def _captured_ports(mesh: MeshConfig) -> Findings:
+    """The capture in pods leads to Istio's ports, so a proxy that listened elsewhere would get nothing."""
+    ports = (
+        ("proxyListenPort", mesh.proxy_listen_port, MeshConfig().proxy_listen_port),
+        ("proxyInboundListenPort", mesh.proxy_inbound_listen_port, MeshConfig().proxy_inbound_listen_port),
+    )
+    for key, number, usual in ports:
+        if number != usual and 1 <= number <= HIGHEST_PORT:
+            text = f"another port than {usual} is not implemented yet"
+            yield Finding(key, text, "leave it out", code=codes.NOT_IMPLEMENTED)
 
 
 def _traffic_policy(path: str, policy: MeshTrafficPolicy) -> Findings:
