@@ -171,3 +171,40 @@ def test_a_write_warns_of_what_it_breaks_elsewhere_and_not_of_what_was_broken(tm
         assert await rig.apply(service.replace("NAME", "web")) == ()
 
     run(test, tmp_path)
+
+
+def test_a_pod_whose_namespace_came_to_inject_later_lacks_its_sidecar(tmp_path: Path) -> None:
+    def namespace(injection: str) -> str:
+        labels = f"labels: {{istio-injection: {injection}}}"
+        return f"{{apiVersion: v1, kind: Namespace, metadata: {{name: default, {labels}}}}}"
+
+    bare = "{apiVersion: v1, kind: Pod, metadata: {name: bare}, spec: {containers: [{name: a, command: [a]}]}}"
+
+    async def test(rig: Rig) -> None:
+        await rig.apply(namespace("disabled"))
+        await rig.apply(bare)
+        pod = rig.store.get("Pod", "default", "bare")
+        assert pod is not None
+        rig.set_pod(pod, "10.244.0.9")
+        await rig.built()
+        about = Ref("Pod", "default", "bare")
+        assert rig.status.problems(about) == ()
+        await rig.apply(namespace("enabled"))
+        await rig.built()
+        [problem] = rig.status.problems(about)
+        assert problem.code == "IST0103"
+
+    run(test, tmp_path)
+
+
+def test_what_an_object_does_not_want_to_hear_is_not_told(tmp_path: Path) -> None:
+    quiet = NOWHERE.replace("{name: route}", "{name: route, annotations: {galley.istio.io/analyze-suppress: CODES}}")
+
+    async def test(rig: Rig) -> None:
+        for codes, is_told in (("IST0132", True), ("'IST0132, IST0101'", False), ("'*'", False)):
+            told = await rig.apply(quiet.replace("CODES", codes))
+            assert bool(told) == is_told
+            await rig.built()
+            assert bool(rig.status.problems(REF)) == is_told
+
+    run(test, tmp_path)

@@ -65,6 +65,9 @@ class PaperStore:
                 del self.objects[change.ref]
             else:
                 self.objects[change.ref] = change.after
+        self.places |= {ref: positions for ref, positions in computed.moves.items() if positions is not None}
+        for ref in [ref for ref, positions in computed.moves.items() if positions is None]:
+            self.places.pop(ref, None)
         return computed.results
 
     def write(self, raw: Raw) -> Raw:

@@ -219,3 +219,16 @@ def test_positions_stay_until_the_object_is_written_from_elsewhere(store: PaperS
     assert placed.at("spec.http") == "a.yaml:3"
     assert placed.at("metadata") == "a.yaml:1"
     assert Positions("a.yaml", {}).at("spec") == "a.yaml"
+
+
+def test_what_a_controller_fills_in_leaves_the_lines_true_and_what_it_changes_does_not(store: PaperStore) -> None:
+    ref, placed = Ref("ConfigMap", "default", "a"), Positions("a.yaml", {"data.a": 3})
+
+    def with_data(**data: str) -> None:
+        store.transact(Modify(ref=ref, change=lambda old: {**old, "data": {**old.get("data", {}), **data}}))
+
+    store.transact(Apply(raw={**config_map("a"), "data": {"a": "1"}}, positions=placed))
+    with_data(b="2")
+    assert store.positions_of(ref) == placed
+    with_data(a="2")
+    assert store.positions_of(ref) is None

@@ -19,6 +19,7 @@ from meshgate.api import AnyResource, Problem, Ref, has_errors
 from meshgate.app.compiler import Compiler
 from meshgate.app.objects import KINDS_COMPILED, Decoded, Raw
 from meshgate.app.proxies import proxies_of
+from meshgate.app.suppression import is_suppressed
 from meshgate.host.controllers import KINDS_READ
 from meshgate.mesh import Snapshot
 from meshgate.plan import Proxy
@@ -119,9 +120,12 @@ class Pipeline:
         if has_errors(problems) or not any(change.ref.kind in KINDS_COMPILED for change in changes):
             return problems
         places = {change.ref: change.positions for change in changes}
+        after = {change.ref: change.after for change in changes}
         known = {_same(problem) for problem in self.built.value.problems}
         proxies = self._guests | proxies_of(resources)
         for problem in self._compiler.compile(resources, proxies.values()).problems:
+            if problem.ref is None or is_suppressed(problem, after.get(problem.ref) or self._raw(problem.ref)):
+                continue
             if problem.ref in places and problem not in problems:
                 positions = places[problem.ref]
                 position = positions.at(problem.path) if positions else problem.position
@@ -186,8 +190,12 @@ class Pipeline:
         }
 
     def placed(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-        """The problems, each with the place in its file where one is known; sorted."""
-        return tuple(sorted({self._at(problem) for problem in problems}, key=str))
+        """The problems, each with the place in its file where one is known; sorted. Suppressed ones are left out."""
+        told = (problem for problem in problems if not is_suppressed(problem, self._raw(problem.ref)))
+        return tuple(sorted({self._at(problem) for problem in told}, key=str))
+
+    def _raw(self, ref: Ref | None) -> Raw | None:
+        return self._store.get(ref.kind, ref.namespace, ref.name) if ref is not None else None
 
     def _at(self, problem: Problem) -> Problem:
         positions = self._store.positions(problem.ref) if problem.ref is not None and not problem.position else None

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from meshgate.api import Problem, Ref
 from meshgate.api.codes import REFUSED_BY_PROXY
+from meshgate.app.bare_pods import BarePods
 from meshgate.app.pipeline import Pipeline
 from meshgate.app.problems import MeshProblems, entry_of
 from meshgate.store.core import StatusFault
@@ -53,7 +54,8 @@ class MeshStatus:
         self._pipeline = pipeline
         self._ads = ads
         self._parts = parts
-        self.found = MeshProblems(lambda: pipeline.built.value.problems, self.refusals, parts.problems)
+        self._bare_pods = BarePods()
+        self.found = MeshProblems(self._built_problems, self.refusals, self._injection_problems, parts.problems)
         """All problems."""
 
     def problems(self, ref: Ref) -> Sequence[Problem]:
@@ -92,6 +94,12 @@ class MeshStatus:
     def refusals(self) -> tuple[Problem, ...]:
         """What proxies have refused, as problems of the objects that it was made from."""
         return self._pipeline.placed(refusals(self._ads.state.value, self._ads.table_of))
+
+    def _built_problems(self) -> Sequence[Problem]:
+        return self._pipeline.built.value.problems
+
+    def _injection_problems(self) -> Sequence[Problem]:
+        return self._pipeline.placed(self._bare_pods.problems(self._pipeline.built.value.resources))
 
     def _proxy(self, proxy_id: str, status: ProxyStatus) -> Mapping[str, Any]:
         proxy = self._pipeline.built.value.proxies.get(proxy_id)

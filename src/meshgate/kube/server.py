@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import struct
+import traceback
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -43,6 +44,8 @@ from .writing import (
 )
 
 log = logging.getLogger(__name__)
+PLACES = 3
+"""Innermost lines of the program that a log entry names."""
 
 MAX_PATH_BYTES = 107
 """Of a Unix socket's path on Linux."""
@@ -120,10 +123,15 @@ class _Api:
         except (web.HTTPException, ConnectionError):
             raise
         except Exception as error:
-            # Only the type: a message may quote an object, and that may be a Secret.
+            # Only type and place: a message may quote an object, and that may be a Secret.
             log.error(
                 "a request failed by a fault of ours",
-                extra={"path": request.path, "method": request.method, "error": type(error).__name__},
+                extra={
+                    "path": request.path,
+                    "method": request.method,
+                    "error": type(error).__name__,
+                    "at": places_of(error),
+                },
                 exc_info=error if log.isEnabledFor(logging.DEBUG) else None,
             )
             text = f"Internal error occurred: {type(error).__name__}: this is a bug in meshgate, see its log"
@@ -177,6 +185,12 @@ def _handler(target: Target, method: str) -> Handler | None:
         own = SUBRESOURCES.get((target.kind.kind, target.subresource), {})
         return own.get(method) or SUBRESOURCES.get(("", target.subresource), {}).get(method)
     return (OBJECT if target.name else COLLECTION).get(method)
+
+
+def places_of(error: BaseException) -> str:
+    """Where it was raised, without what it says."""
+    frames = traceback.extract_tb(error.__traceback__)[-PLACES:]
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
 
 
 def _listening(path: Path) -> socket.socket:

@@ -133,6 +133,22 @@ def desired(raw: Raw) -> Raw:
     return without(raw, "apiVersion", "kind", "metadata", "status")
 
 
+def only_adds(old: Any, new: Any) -> bool:
+    """Whether all that was given is still there, where it was: what a controller fills in leaves each line true.
+
+    >>> only_adds({"ports": [{"port": 80}]}, {"ports": [{"port": 80, "nodePort": 3}], "clusterIP": "10.0.0.1"})
+    True
+    >>> only_adds({"ports": [1, 2]}, {"ports": [1]}), only_adds({"a": 1}, {"a": 2}), only_adds({"a": 1}, {})
+    (False, False, False)
+    """
+    if isinstance(old, Mapping):
+        return isinstance(new, Mapping) and all(key in new and only_adds(each, new[key]) for key, each in old.items())
+    if isinstance(old, list | tuple):
+        is_as_long = isinstance(new, list | tuple) and len(new) == len(old)
+        return is_as_long and all(only_adds(one, other) for one, other in zip(old, new, strict=True))
+    return bool(old == new)
+
+
 def _kind_defaults(raw: dict[str, Any], kind: Kind) -> dict[str, Any]:
     if kind.kind == "Namespace":
         labels = {**(meta(raw).get("labels") or {}), NAMESPACE_LABEL: meta(raw).get("name", "")}

@@ -18,7 +18,7 @@ from .apply import applied, given, with_last_applied
 from .deletion import check_preconditions, delete, finish, namespace_fault
 from .faults import StatusFault, already_exists, bad_request, not_found
 from .kinds import Kinds, has_status
-from .metadata import Sources, created, desired, updated, with_managed_fields, with_revision, with_status
+from .metadata import Sources, created, desired, only_adds, updated, with_managed_fields, with_revision, with_status
 from .names import check_names, check_shape
 from .overlay import Overlay, View
 from .raw import Positions, Raw, meta
@@ -185,7 +185,7 @@ def _replace(state: Overlay, ref: Ref, old: Raw, new: Raw, positions: Positions 
     _check_same(state, ref, old, new)
     result = updated(old, new, kind)
     check_names(kind, result)
-    if positions is not None or desired(result) != desired(old):
+    if positions is not None or not only_adds(desired(old), desired(result)):
         state.place(ref, positions)
     if result == old:
         return ref, "unchanged", old
