@@ -21,6 +21,7 @@ from meshgate.aio import Latest
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
+from meshgate.app.garbage import set_aside
 from meshgate.app.guests import PlannedGuests
 from meshgate.app.machine import MachineParts
 from meshgate.app.options import Options
@@ -195,6 +196,7 @@ class ControlPlane:
             ("pods", kubelet.serve),
             ("edge", lambda ready: self.edge.run(self.feeds.edge, ready=ready)),
             ("reports", _at_once(self._reports)),
+            ("garbage", _at_once(lambda: set_aside(self.pipeline.built))),
             ("store", _at_once(self.store.maintain)),
             ("api", lambda ready: serve(kube, Path(self._options.api_socket), ready)),
         )

@@ -34,6 +34,7 @@ from meshgate.mesh.destination_rules import BoundDestinationRule, bind_destinati
 from meshgate.mesh.endpoints import (
     EndpointCollector,
     EndpointTable,
+    Key,
     WorkloadIndex,
     collect_kubernetes,
     listed_endpoints,
@@ -43,9 +44,9 @@ from meshgate.mesh.gateways import BoundGateway, bind_gateways
 from meshgate.mesh.kubernetes_services import kubernetes_service
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.protocol import Protocol
-from meshgate.mesh.service import FixedEndpoint, MeshService, service_order
+from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, service_order
 from meshgate.mesh.service_entries import RESOLVED_BY_NAME, service_entry_services
-from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
+from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
 from meshgate.mesh.targets import selecting_by_namespace, targets_by_address
 from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION
 from meshgate.mesh.virtual_services import BoundVirtualService, bind_virtual_services
@@ -74,7 +75,8 @@ def build(
     collector = EndpointCollector(WorkloadIndex(workloads), workload_entries, facts)
     services = _services(of_type(objects, Service), entries, facts, wishes, memo)
     services = memo.same(tuple(_with_selected_names(one, collector) for one in services))
-    endpoints = _endpoints(objects, entries, services, collector, memo)
+    collected = _endpoints(objects, entries, services, collector, memo)
+    endpoints, targets = memo.nest(_with_targets, services, tuple(collected.by_port.items()))
     virtual_services, delegation_problems = memo.nest(
         _virtual_services, of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to
     )
@@ -94,7 +96,7 @@ def build(
         endpoints=endpoints,
         workloads={(workload.namespace, workload.name): workload for workload in workloads},
         selecting=selecting_by_namespace(services),
-        targets_by_address=targets_by_address(memo, services, endpoints),
+        targets_by_address=targets,
     )
     problems = {*delegation_problems, *memo.nest(analysis, snapshot.world, beside(objects))}
     return snapshot, tuple(sorted(problems, key=str))
@@ -178,6 +180,14 @@ def _endpoints(
         if service.selector:
             collector.add_selected(service)
     return collector.table()
+
+
+def _with_targets(
+    memo: Memo, services: tuple[MeshService, ...], found: tuple[tuple[Key, tuple[MeshEndpoint, ...]], ...]
+) -> tuple[EndpointTable, Mapping[str, tuple[ServiceTarget, ...]]]:
+    """The table of these endpoints, which is the same as long as they are, and what is behind each address."""
+    table = EndpointTable(by_port=dict(found))
+    return table, targets_by_address(memo, services, table)
 
 
 def _headless(services: Iterable[MeshService], endpoints: EndpointTable) -> tuple[HeadlessAddresses, ...]:
