@@ -73,3 +73,18 @@ def test_faults_that_come_before_timeouts_and_retries(other: dict[str, Any]) -> 
     [told] = found("VirtualService", api, {"hosts": ["a"], "http": [rule | other]})
     assert told.startswith(f"spec.http[0].fault: faults come before {next(iter(other))} of this rule")
     assert told.endswith("[MG0108]")
+
+
+@pytest.mark.parametrize(
+    ("given", "is_told"),
+    [
+        ({}, True),
+        ({"addresses": ["10.1.1.1"]}, False),
+        ({"resolution": "DNS"}, False),
+        ({"ports": [{"number": 80, "name": "http", "protocol": "HTTP"}]}, False),
+    ],
+)
+def test_tcp_without_addresses(given: dict[str, Any], is_told: bool) -> None:
+    spec = {"hosts": ["a.org"], "ports": [{"number": 9000, "name": "tcp", "protocol": "TCP"}]} | given
+    told = found("ServiceEntry", "networking.istio.io/v1", spec)
+    assert [line for line in told if line.endswith("[IST0134]")] == (told[:1] if is_told else [])

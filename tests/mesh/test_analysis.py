@@ -115,12 +115,6 @@ TO_WEB = "http: [{route: [{destination: {host: web}}]}]"
             id="port name of an external service",
         ),
         pytest.param(
-            istio("ServiceEntry", "se", "{hosts: [a.org], ports: [{number: 9000, name: tcp, protocol: TCP}]}"),
-            "ServiceEntry/default/se spec.ports[0]: without an address port 9000 takes all TCP connections to this "
-            "port number; add addresses [IST0134]",
-            id="tcp without addresses",
-        ),
-        pytest.param(
             WEB + service("db", "tcp:80", ip="10.96.0.2", selector="web") + deployment(),
             'Deployment/default/web spec.template.metadata.labels: services "db", "web" have port 80 with different '
             "protocols: HTTP, TCP [IST0116]",
@@ -169,14 +163,6 @@ def test_what_is_wrong(text: str, expected: str) -> None:
         ),
         pytest.param(
             WEB + gateway("TCP") + route("edge", "[a.org]", f"gateways: [gw, mesh], {TO_WEB}"), id="rules for sidecars"
-        ),
-        pytest.param(
-            istio(
-                "ServiceEntry",
-                "se",
-                "{hosts: [a.org], resolution: DNS, ports: [{number: 9000, name: tcp, protocol: TCP}]}",
-            ),
-            id="addresses to come",
         ),
         pytest.param(
             WEB

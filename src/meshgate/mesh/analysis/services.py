@@ -1,4 +1,4 @@
-"""Services and ServiceEntries: hosts that others have, ports whose protocol nobody says, TCP without addresses."""
+"""Services and ServiceEntries: hosts that others have, ports whose protocol nobody says, workloads that are missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from meshgate.api import (
     Origin,
     Problem,
-    Resolution,
     Resource,
     Service,
     ServiceEntry,
@@ -17,13 +16,11 @@ from meshgate.api import (
 )
 from meshgate.mesh.analysis.beside import LabelIndex
 from meshgate.mesh.analysis.indexes import ServiceIndex
-from meshgate.mesh.host import is_wildcard
 from meshgate.mesh.problems import warning
-from meshgate.mesh.protocol import Protocol, parse_protocol, service_port_protocol
+from meshgate.mesh.protocol import Protocol, service_port_protocol
 from meshgate.mesh.service import MeshService
 
-SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
-AUTO_ALLOCATE = "networking.istio.io/enable-autoallocate-ip"
+SYSTEM_NAMESPACES = frozenset({"istio-system", "kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 
 
 def taken_host_problems(services: tuple[MeshService, ...], index: ServiceIndex) -> tuple[Problem, ...]:
@@ -39,7 +36,7 @@ def taken_host_problems(services: tuple[MeshService, ...], index: ServiceIndex) 
 
 
 def port_name_problems(resource: Resource[Service]) -> tuple[Problem, ...]:
-    """IST0118, IST0150. The namespaces of Kubernetes' own parts are left alone, as istioctl does."""
+    """IST0118, IST0150. The namespaces of Kubernetes' and Istio's own parts are left alone."""
     return () if resource.meta.namespace in SYSTEM_NAMESPACES else tuple(_port_names(resource))
 
 
@@ -60,29 +57,11 @@ def _port_names(resource: Resource[Service]) -> Iterator[Problem]:
 
 
 def entry_problems(resource: Resource[ServiceEntry], labels: LabelIndex) -> tuple[Problem, ...]:
-    """IST0127, IST0134."""
-    return (*_without_addresses(resource), *_without_workloads(resource, labels))
-
-
-def _without_addresses(resource: Resource[ServiceEntry]) -> Iterator[Problem]:
-    spec = resource.spec
-    if spec.addresses or _gets_addresses(resource):
-        return
-    for place, port in enumerate(spec.ports):
-        if parse_protocol(port.protocol) in (Protocol.TCP, Protocol.UNSUPPORTED):
-            text = f"without an address port {port.number} takes all TCP connections to this port number"
-            yield warning(codes.ADDRESSES_NEEDED, Origin(resource.ref, f"spec.ports[{place}]"), text, "add addresses")
-
-
-def _gets_addresses(resource: Resource[ServiceEntry]) -> bool:
-    """Whether addresses are allocated."""
-    allowed = resource.meta.label(AUTO_ALLOCATE) != "false" and resource.spec.resolution is not Resolution.NONE
-    return allowed and not any(is_wildcard(host) for host in resource.spec.hosts)
-
-
-def _without_workloads(resource: Resource[ServiceEntry], labels: LabelIndex) -> Iterator[Problem]:
+    """IST0127: workloads that are selected, and not there."""
     selector = resource.spec.workload_selector
-    if selector is not None and labels.namespaces and not labels.has(selector.labels, resource.meta.namespace):
-        told = ", ".join(f"{key}={value}" for key, value in selector.labels)
-        text = f'no workload of namespace "{resource.meta.namespace}" has the labels "{told}"'
-        yield warning(codes.NO_WORKLOAD, Origin(resource.ref, "spec.workloadSelector"), text)
+    namespace = resource.meta.namespace
+    if selector is None or not labels.namespaces or labels.has(selector.labels, namespace):
+        return ()
+    told = ", ".join(f"{key}={value}" for key, value in selector.labels)
+    text = f'no workload of namespace "{namespace}" has the labels "{told}"'
+    return (warning(codes.NO_WORKLOAD, Origin(resource.ref, "spec.workloadSelector"), text),)

@@ -11,6 +11,7 @@ from meshgate.mesh.analysis.deployments import Selectors, deployment_problems, i
 from meshgate.mesh.analysis.destination_rules import Sendings, idle_subset_problems, rule_problems
 from meshgate.mesh.analysis.destinations import destination_problems
 from meshgate.mesh.analysis.gateways import binding_problems, selector_problems
+from meshgate.mesh.analysis.idle_matches import idle_match_problems
 from meshgate.mesh.analysis.indexes import GatewayIndex, ServiceIndex, SubsetIndex
 from meshgate.mesh.analysis.mesh_rules import bypassed_subset_problems, sent_to, shared_host_problems, subset_hosts
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
@@ -58,6 +59,7 @@ def _of_virtual_services(
     for one in virtual_services:
         found += memo.get(destination_problems, one, services, subsets)
         found += memo.get(binding_problems, one, gateways)
+        found += memo.get(idle_match_problems, one, gateways, services)
         found += memo.get(bypassed_subset_problems, one, hosts, services.domain)
     return tuple(found)
 
