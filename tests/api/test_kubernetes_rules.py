@@ -212,3 +212,9 @@ def test_endpoints() -> None:
     _refused(changed(objects.ENDPOINT_SLICE, "endpoints.0.addresses", ["a b"]), "endpoints[0].addresses[0]")
     _refused(changed(objects.ENDPOINTS, "subsets.0.addresses", [{"ip": "x"}]), "subsets[0].addresses[0].ip")
     _refused(changed(objects.ENDPOINTS, "subsets.0.ports", [{"port": 0}]), "subsets[0].ports[0].port")
+
+
+def test_a_node_port_is_told_to_be_without_effect() -> None:
+    resource, [problem] = decode(changed(objects.SERVICE, "spec.type", "NodePort"))
+    assert resource is not None
+    assert (problem.path, problem.severity, problem.code) == ("spec.type", "info", codes.WITHOUT_EFFECT)

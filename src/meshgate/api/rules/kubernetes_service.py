@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshgate.api import codes
 from meshgate.api.rules.finding import Finding, Findings
 from meshgate.api.rules.host_names import is_address
 from meshgate.api.rules.kubernetes_names import is_dns_label, is_dns_name, is_port_name, label_pairs
@@ -22,6 +23,10 @@ def service_findings(spec: Service) -> Findings:
         yield Finding("spec.clusterIP", f'"{spec.cluster_ip}" is no address', 'give an address, "None" or nothing')
     if spec.is_headless and spec.type in (ServiceType.NODE_PORT, ServiceType.LOAD_BALANCER):
         yield Finding("spec.clusterIP", f"a Service of type {spec.type} cannot be headless")
+    if spec.type is ServiceType.NODE_PORT:
+        hint = "its cluster address is reached from this machine; type LoadBalancer gives it an address outside"
+        text = "type NodePort opens no port of this machine"
+        yield Finding("spec.type", text, hint, severity="info", code=codes.WITHOUT_EFFECT)
     for index, address in enumerate(spec.external_ips):
         if not is_address(address):
             yield Finding(f"spec.externalIPs[{index}]", f'"{address}" is no address')
