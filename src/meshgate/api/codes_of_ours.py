@@ -98,7 +98,7 @@ OURS: Final[Mapping[str, Code]] = {
     codes.WITHOUT_EFFECT: Code(
         "WithoutEffect",
         "info",
-        "a key of the mesh configuration that is accepted, but from which nothing follows here",
+        "a key of the mesh configuration, or a type of Service, that is accepted, but from which nothing follows here",
         "What it asks for does not exist in this mesh; the text says why.",
         "Nothing, or leave the key out. docs/reference/kinds.md lists all of them.",
     ),
@@ -173,6 +173,14 @@ OURS: Final[Mapping[str, Code]] = {
         "a VirtualService without hosts to which no other one delegates",
         "Without hosts it has no effect by itself.",
         "Name it as the delegate of a rule of another VirtualService, or give it hosts.",
+    ),
+    codes.IDLE_MATCH: Code(
+        "MatchNeverHolds",
+        "warning",
+        "a match that names a gateway or a port by which nobody can come",
+        "A match only narrows what the VirtualService is bound to: a gateway that is not in spec.gateways, or a port "
+        "that no server of its gateways and no service of its hosts has, makes it false for ever.",
+        "Add the gateway to spec.gateways, correct the port (a server's own, not its target port), or take it away.",
     ),
     codes.REFUSED_BY_PROXY: Code(
         "RefusedByProxy",

@@ -8,7 +8,7 @@ from meshgate.api import HTTPMatchRequest, L4MatchAttributes, Origin, Problem, T
 from meshgate.mesh.analysis.indexes import GatewayIndex, ServiceIndex
 from meshgate.mesh.host import MESH, gateway_name, is_wildcard
 from meshgate.mesh.problems import at, warning
-from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule, TcpRule, TlsRule
+from meshgate.mesh.virtual_services import BoundVirtualService
 
 Match = HTTPMatchRequest | L4MatchAttributes | TLSMatchAttributes
 PORT_OF_OTHER_HOSTS = 80
@@ -27,14 +27,12 @@ def idle_match_problems(
 
 def _matches(virtual_service: BoundVirtualService) -> Iterator[tuple[Match, Origin]]:
     """Each match with its place; those that a delegate's rule has from its root are told at the delegate."""
-    rules: tuple[HttpRule | TlsRule | TcpRule, ...] = (
-        *virtual_service.http,
-        *virtual_service.tls,
-        *virtual_service.tcp,
-    )
-    for rule in rules:
-        for place, match in enumerate(rule.route.match):
-            yield match, at(rule.origin, f"match[{place}]")
+    given: list[tuple[Iterable[Match], Origin]] = [(http.route.match, http.origin) for http in virtual_service.http]
+    given += [(tls.route.match, tls.origin) for tls in virtual_service.tls]
+    given += [(tcp.route.match, tcp.origin) for tcp in virtual_service.tcp]
+    for matches, origin in given:
+        for place, match in enumerate(matches):
+            yield match, at(origin, f"match[{place}]")
 
 
 def _problem(
