@@ -355,11 +355,12 @@ def test_objects_that_istio_made_need_not_obey_its_rules() -> None:
 
 
 @pytest.mark.parametrize("place", ["headers", "withoutHeaders"])
-def test_claims_of_jwts_wait_for_their_authentication(place: str) -> None:
-    match = [{place: {"x-user": {"exact": "a"}, "@request.auth.claims.group": {"exact": "a"}}}]
+@pytest.mark.parametrize("key", ["@request.auth.claims.group", "@Request.auth.Claims[group]"])
+def test_claims_of_jwts_wait_for_their_authentication(place: str, key: str) -> None:
+    match = [{place: {"x-user": {"exact": "a"}, key: {"exact": "a"}}}]
     raw = changed(changed(objects.VIRTUAL_SERVICE, "spec.gateways", ["web"]), "spec.http.0.match", match)
     (problem,) = _problems(raw)
-    assert problem.path == f"spec.http[0].match[0].{place}[@request.auth.claims.group]"
+    assert problem.path == f"spec.http[0].match[0].{place}[{key}]"
     assert problem.code == codes.NOT_IMPLEMENTED
     assert "RequestAuthentication" in problem.text
     assert decode_all(raw)[0] is not None

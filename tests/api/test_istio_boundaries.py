@@ -23,6 +23,10 @@ def _http(**fields: Any) -> Raw:
     return changed(VIRTUAL_SERVICE, "spec.http", [{"route": _ROUTE, **fields}])
 
 
+def _http_at_gateway(headers: Raw) -> Raw:
+    return changed(_http(match=[{"headers": headers}]), "spec.gateways", ["gw"])
+
+
 def _redirect(redirect: Raw, **fields: Any) -> Raw:
     return changed(VIRTUAL_SERVICE, "spec.http", [{"redirect": redirect, **fields}])
 
@@ -82,6 +86,10 @@ TAKEN = {
     "null in a list of texts": changed(SERVICE_ENTRY, "spec.subjectAltNames", [None]),
     "endpoint of another network": _endpoint("STATIC", network="far"),
     "number in quotes, with a space": changed(VIRTUAL_SERVICE, "spec.http.0.route.0.weight", " 5"),
+    "claim in any case of letters": _http_at_gateway({"@Request.Auth.Claims.a": {"exact": "b"}}),
+    "claim in brackets that do not pair": _http_at_gateway({"@request.auth.claims[a[b]": {"exact": "b"}}),
+    "header of HTTP/2's first line": _http(match=[{"headers": {":path": {"exact": "/"}}}]),
+    "format with a plain argument": _http(headers={"request": {"set": {"a": "%START_TIME(%s.%3f)%"}}}),
     "unknown field": changed(VIRTUAL_SERVICE, "spec.http.0.route.0.wait", 5),
 }
 
@@ -115,6 +123,13 @@ REFUSED = {
     "length of a prefix with a zero in front": changed(SERVICE_ENTRY, "spec.addresses", ["10.0.0.0/08"]),
     "workload entry without an address": changed(WORKLOAD_ENTRY, "spec.address", ""),
     "workload entry with a port that has no name": changed(WORKLOAD_ENTRY, "spec.ports", {"a.b": 80}),
+    "claim for the mesh, in any case of letters": _http(match=[{"headers": {"@Request.auth.claims.a": {}}}]),
+    "header with a colon": _http(match=[{"headers": {":host": {"exact": "a"}}}]),
+    "CORS header of HTTP/2's first line": _http(corsPolicy={"allowHeaders": [":path"]}),
+    "format without an argument": _http(headers={"request": {"set": {"a": "%A()%"}}}),
+    "format with a tab": _http(headers={"request": {"set": {"a": '%A(["x"]\t)%'}}}),
+    "format with a quote in its argument": _http(headers={"request": {"set": {"a": '%A(x"y)%'}}}),
+    "format with a parenthesis in a text": _http(headers={"request": {"set": {"a": '%A(["a)b"])%'}}}),
     "number in quotes with letters": changed(VIRTUAL_SERVICE, "spec.http.0.route.0.weight", "5x"),
     "a number in quotes that is none": _policy(loadBalancer={"warmup": {"duration": "1s", "minimumPercent": "1_0"}}),
 }

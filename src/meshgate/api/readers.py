@@ -184,7 +184,7 @@ def map_reader(read_item: Reader, not_yet: tuple[str, ...]) -> Reader:
             item = read_item(raw_item, faults)
             if len(faults) != before:
                 locate(faults, before, key)
-            if not_yet and key.startswith(not_yet):
+            if not_yet and key.lower().startswith(not_yet):
                 faults.append(_key_not_yet(key))
             if item is not INVALID:
                 pairs.append((key, item))
@@ -195,7 +195,7 @@ def map_reader(read_item: Reader, not_yet: tuple[str, ...]) -> Reader:
 
 
 def _key_not_yet(key: str) -> Fault:
-    why = next((why for known, why in KEYS_NOT_YET.items() if key.startswith(known)), "not implemented yet")
+    why = next((why for known, why in KEYS_NOT_YET.items() if key.lower().startswith(known)), "not implemented yet")
     return Fault(codes.NOT_IMPLEMENTED, why, parts=[key])
 
 

@@ -15,9 +15,9 @@ class _State(Enum):
     NAME = auto()
     ARGUMENTS = auto()
     """After the opening parenthesis: a list of JSON texts, or anything else up to the closing one."""
-    PLAIN = auto()
     ITEM = auto()
     TEXT = auto()
+    """A JSON text, or that anything else: as in Istio, either ends at a quote or at a closing parenthesis."""
     ESCAPE = auto()
     AFTER_ITEM = auto()
     AFTER_LIST = auto()
@@ -62,17 +62,12 @@ def _name(character: str) -> _State:
 
 
 def _arguments(character: str) -> _State:
-    if character.isspace():
-        return _State.ARGUMENTS
-    return {"[": _State.ITEM, '"': _State.TEXT}.get(character) or _plain(character)
-
-
-def _plain(character: str) -> _State:
-    return _State.AFTER_ARGUMENTS if character == ")" else _State.PLAIN
+    return {" ": _State.ARGUMENTS, "[": _State.ITEM}.get(character, _State.TEXT)
 
 
 def _text(character: str) -> _State:
-    return {"\\": _State.ESCAPE, '"': _State.AFTER_ITEM}.get(character, _State.TEXT)
+    ends = {"\\": _State.ESCAPE, '"': _State.AFTER_ITEM, ")": _State.AFTER_ARGUMENTS}
+    return ends.get(character, _State.TEXT)
 
 
 def _escape(character: str) -> _State:
@@ -83,7 +78,7 @@ def _expecting(state: _State, following: dict[str, _State]) -> Callable[[str], _
     def step(character: str) -> _State:
         if character in following:
             return following[character]
-        if not character.isspace():
+        if character != " ":
             raise _Unexpected(" or ".join(f"'{expected}'" for expected in following))
         return state
 
@@ -93,7 +88,6 @@ def _expecting(state: _State, following: dict[str, _State]) -> Callable[[str], _
 _NEXT: dict[_State, Callable[[str], _State]] = {
     _State.NAME: _name,
     _State.ARGUMENTS: _arguments,
-    _State.PLAIN: _plain,
     _State.ITEM: _expecting(_State.ITEM, {'"': _State.TEXT}),
     _State.TEXT: _text,
     _State.ESCAPE: _escape,

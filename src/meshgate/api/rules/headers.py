@@ -10,8 +10,11 @@ from meshgate.api.rules.header_format import header_format_fault
 from meshgate.api.virtual_service import HeaderOperations, Headers
 
 CLAIM_PREFIX: Final = "@request.auth.claims"
-_NAME: Final = re.compile(r":?[-!#$%&'*+.^_`|~0-9A-Za-z]+", re.ASCII)
-_CLAIM: Final = re.compile(rf"{re.escape(CLAIM_PREFIX)}(\..+|(\[[^\[\]]+\])+)", re.ASCII)
+PSEUDO_HEADERS: Final = frozenset({":method", ":scheme", ":authority", ":path", ":status"})
+"""Of HTTP/2: what else would be in the first line."""
+
+_NAME: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+", re.ASCII)
+_CLAIM: Final = re.compile(rf"(?i:{re.escape(CLAIM_PREFIX)})(\..+|\[.+\])", re.ASCII | re.DOTALL)
 _AUTHORITY: Final = frozenset({"host", ":authority"})
 
 
@@ -21,6 +24,12 @@ def header_name(path: str, name: str) -> Findings:
         yield Finding(path, "the name of a header is empty")
     elif not _NAME.fullmatch(name):
         yield Finding(path, f'"{name}" is no name of a header')
+
+
+def matched_header_name(path: str, name: str) -> Findings:
+    """The name of a header that is matched."""
+    if name not in PSEUDO_HEADERS:
+        yield from header_name(path, name)
 
 
 def is_claim(name: str) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from meshgate.api.rules.destinations import destination, routed_destination, weights
 from meshgate.api.rules.finding import Finding, Findings, at_key, doubt
-from meshgate.api.rules.headers import CLAIM_PREFIX, authorities, header_name, headers, is_claim
+from meshgate.api.rules.headers import CLAIM_PREFIX, authorities, headers, is_claim, matched_header_name
 from meshgate.api.rules.host_names import gateway_names, is_label
 from meshgate.api.rules.http_actions import cors, direct_response, fault, redirect, retries, rewrite
 from meshgate.api.rules.string_matches import regex_match, string_match
@@ -105,7 +105,7 @@ def _header_matches(path: str, matches: Pairs[ValueMatch], *, is_for_mesh: bool)
             if is_for_mesh:
                 yield Finding(at, "claims of JWTs can be matched at gateways only", "name gateways, without mesh")
         else:
-            yield from header_name(at, name)
+            yield from matched_header_name(at, name)
         yield from string_match(at, value)
     if any(name.startswith(CLAIM_PREFIX) and not is_claim(name) for name, _ in matches):
         yield doubt(path, f'claims are written "{CLAIM_PREFIX}.name" or "{CLAIM_PREFIX}[name]"')
