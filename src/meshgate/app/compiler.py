@@ -63,12 +63,13 @@ class Compiler:
         all_problems = {*problems, *found}
         self._tables.turn(snapshot.endpoints)
         tables: dict[Proxy, ResourceTable] = {}
-        made: dict[int, ResourceTable] = {}  # most proxies share a plan, which the memo keeps: its id stands for it
+        made: dict[tuple[int, ...], ResourceTable] = {}  # most proxies share all parts, for which their ids stand
         for proxy in proxies:
             planned, found = plan(snapshot, proxy, self._memo)
             all_problems.update(found)
-            table = made.get(id(planned))
-            tables[proxy] = made[id(planned)] = self._tables.of(planned) if table is None else table
+            parts = tuple(map(id, planned.parts))
+            table = made.get(parts)
+            tables[proxy] = made[parts] = self._tables.of(planned) if table is None else table
         if all_problems != set(self._problems):
             self._problems = tuple(sorted(all_problems, key=str))
         return Compiled(snapshot=snapshot, tables=tables, problems=self._problems)

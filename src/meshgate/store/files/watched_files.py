@@ -117,7 +117,8 @@ class WatchedFiles:
         while True:
             owners = self._store.owners()
             namespaces = [meta(raw)["name"] for raw in self._store.list("Namespace")]
-            writes = writes_of(found, owners, namespaces, self._saying(found))
+            saying = self._saying(found)
+            writes = writes_of(found, owners, namespaces, saying)
             try:
                 written = await self._admission.write(writes)
             except Inadmissible as fault:
@@ -125,23 +126,27 @@ class WatchedFiles:
             except StatusFault as fault:
                 refused = blamed(found, [_problem_of(fault, writes, found)])
             else:
-                self._remember(found)
+                self._remember(found, saying)
                 return found, written.problems
             if not refused:
                 return found, ()
             found = without_files(found, refused)
 
-    def _saying(self, found: FileSet) -> frozenset[Ref]:
+    def _saying(self, found: FileSet) -> set[Ref]:
         """The objects that nobody has to look at: they want what they wanted, and were not written to since."""
-        return frozenset(
+        return {
             ref
             for ref, (wanted, raw) in self._said.items()
             if found.wanted.get(ref) == wanted and self._store.get(ref.kind, ref.namespace, ref.name) is raw
-        )
+        }
 
-    def _remember(self, found: FileSet) -> None:
-        stored = ((ref, item, self._store.get(ref.kind, ref.namespace, ref.name)) for ref, item in found.wanted.items())
-        self._said = {ref: (item, raw) for ref, item, raw in stored if raw is not None}
+    def _remember(self, found: FileSet, saying: set[Ref]) -> None:
+        for ref in self._said.keys() - found.wanted.keys():
+            del self._said[ref]
+        for ref in found.wanted.keys() - saying:
+            raw = self._store.get(ref.kind, ref.namespace, ref.name)
+            if raw is not None:
+                self._said[ref] = found.wanted[ref], raw
 
 
 def _problem_of(fault: StatusFault, writes: Sequence[Write], found: FileSet) -> Problem:
