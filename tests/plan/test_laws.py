@@ -25,14 +25,18 @@ from tests.plan.planned import PLAIN, ROUTER, SIDECAR, in_namespace, with_labels
 
 PROXIES = (SIDECAR, ROUTER, in_namespace(with_labels(SIDECAR, app="web", version="v1"), "shop"))
 
-SERVER = "{{port: {{number: {}, name: p{}, protocol: {}}}, hosts: [{}]{}}}"
+SERVER = "{{port: {{number: {}, name: p{}, protocol: {}}}, hosts: [{}]{}{}}}"
+REDIRECT, SECURE = ", tls: {httpsRedirect: true}", ", tls: {mode: SIMPLE, credentialName: c}"
 SERVERS = st.builds(
-    lambda number, protocol, host, rest: SERVER.format(number, number, protocol, host, rest),
+    lambda number, protocol, host, rest, bind: SERVER.format(number, number, protocol, host, rest, bind),
     st.sampled_from([80, 81, 31400]),
-    st.sampled_from(["HTTP", "TCP", "GRPC"]),
+    st.sampled_from(["HTTP", "TCP", "GRPC", "GRPC-WEB", "MONGO", "HTTPS"]),
     st.sampled_from(["'*'", "a.org", "'shop/*'", "'*.org'"]),
-    st.sampled_from(["", ", tls: {httpsRedirect: true}"]),
-).filter(lambda server: not ("TCP" in server and "Redirect" in server))
+    st.sampled_from(["", REDIRECT, SECURE]),
+    st.sampled_from(["", ", bind: 10.0.0.9"]),
+).filter(
+    lambda server: ("HTTPS" in server) == (SECURE in server) and not (REDIRECT in server and "HTTP," not in server)
+)
 HOSTS = st.sampled_from(
     ["web", "cart", "a.org", "'*.org'", "web.shop.svc.cluster.local", "'*.svc.cluster.local'", "nobody"]
 )
@@ -47,6 +51,9 @@ MATCHES = st.sampled_from(
         ", match: [{port: 81}]",
         ", match: [{sourceLabels: {app: web}}]",
         ", match: [{gateways: [gw]}]",
+        ", match: [{uri: {regex: '.*'}}]",
+        ", match: [{uri: {prefix: /a/b}, headers: {x: {}}}]",
+        ", match: [{uri: {exact: /a}, sourceNamespace: shop}]",
     ]
 )
 PLACES = st.tuples(st.sampled_from(["default", "shop"]), st.sampled_from(["a", "b", "c"]))
@@ -83,6 +90,15 @@ def _destination_rules(place: tuple[str, str], host: str, rest: str) -> str:
 
 RULES = st.one_of(
     st.builds(lambda match, to: f"http: [{{route: [{{destination: {to}}}]{match}}}]", MATCHES, DESTINATIONS),
+    st.builds(
+        lambda match, to, other: (
+            f"http: [{{route: [{{destination: {to}, weight: 1}}, {{destination: {other}}}]{match}}}]"
+        ),
+        MATCHES,
+        DESTINATIONS,
+        DESTINATIONS,
+    ),
+    st.builds(lambda match, place: f"http: [{{delegate: {{name: d, namespace: {place[0]}}}{match}}}]", MATCHES, PLACES),
     st.builds(lambda to: f"tcp: [{{route: [{{destination: {to}}}]}}]", DESTINATIONS),
 )
 TEXTS = st.one_of(
@@ -104,6 +120,14 @@ TEXTS = st.one_of(
         st.sampled_from(["mesh", "default/a", "default/a, mesh", "shop/b"]),
         RULES,
         AGES,
+    ),
+    st.builds(
+        lambda place, match, to: istio(
+            "VirtualService", "d", f"{{http: [{{route: [{{destination: {to}}}]{match}}}]}}", namespace=place[0]
+        ),
+        PLACES,
+        MATCHES.filter(lambda match: "sourceNamespace" not in match and "gateways" not in match),
+        DESTINATIONS,
     ),
     st.builds(
         _destination_rules,
@@ -256,3 +280,15 @@ def test_objects_that_nobody_sees_change_nothing(objects: tuple[AnyResource, ...
     )
     for proxy in PROXIES:
         assert planned(objects, proxy)[0] == planned((*objects, *hidden), proxy)[0]
+
+
+@pytest.mark.slow
+@given(MESHES, st.lists(SERVERS, min_size=1, max_size=3, unique_by=lambda server: server.split(",")[0]))
+def test_a_younger_gateway_takes_nothing_away(objects: tuple[AnyResource, ...], servers: list[str]) -> None:
+    """It may add listeners and hosts; what listened before listens on, with the same chains."""
+    text = istio("Gateway", "youngest", f"{{servers: [{', '.join(servers)}]}}", created="2030-01-01T00:00:00Z")
+    before, _ = planned(objects, ROUTER)
+    after, _ = planned((*objects, *resources(text)), ROUTER)
+    assert set(before.listeners) <= set(after.listeners)
+    hosts = {configuration.name: len(configuration.virtual_hosts) for configuration in after.route_configurations}
+    assert {configuration.name for configuration in before.route_configurations} <= set(hosts)
