@@ -66,7 +66,7 @@ class Decoder:
             return None, _problems(faults, _ref_of(raw, kind.kind), position)
         found: list[Fault | Finding] = [*faults]
         if self._rules:
-            found += _readable(findings_of(meta, spec), faults)
+            found += _readable(findings_of(meta, spec, is_limited=self._table is not EVERYTHING), faults)
         problems = _problems(found, Ref(kind.kind, meta.namespace, meta.name), position)
         if any(problem.severity == "error" for problem in problems):
             return None, problems
