@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
@@ -32,6 +34,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
 def verdict(case: str, item: str, difference: str) -> Outcome:
     """Passed if there is no difference."""
     return Outcome(case=case, item=item, status="failed" if difference else "passed", text=difference)
+
+
+def broken(case: str, error: Exception) -> Outcome:
+    """A case that could not be run to its end."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+    return Outcome(case=case, item="case", status="failed", text=text)
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:

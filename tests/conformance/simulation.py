@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conformance.cases import Case, case_files, read_cases
 from tests.conformance.checks import check_call, check_case
 from tests.conformance.compiled import RefusedError, compile_case
-from tests.conformance.outcome import Outcome
+from tests.conformance.outcome import Outcome, broken
 from tests.conformance.scope import why_call_is_out, why_case_is_out
 
 
@@ -20,7 +20,15 @@ def run(paths: Iterable[Path]) -> Iterator[Outcome]:
 
 
 def run_case(case: Case) -> Iterator[Outcome]:
-    """The outcomes of one case. What it asserts is skipped, fails or passes item by item."""
+    """The outcomes of one case. What it asserts is skipped, fails or passes item by item; whatever is in it, it has
+    some."""
+    try:
+        yield from _outcomes(case)
+    except Exception as error:  # one broken case must not hide the others
+        yield broken(case.id, error)
+
+
+def _outcomes(case: Case) -> Iterator[Outcome]:
     reason = why_case_is_out(case)
     if reason:
         yield from (Outcome(case=case.id, item=item, status="skipped", text=reason) for item in _items(case))

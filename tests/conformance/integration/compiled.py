@@ -5,31 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 
-from meshgate.api import unimplemented
+from meshgate.api import AnyResource, unimplemented
+from meshgate.envoy import Memo as EmitMemo
 from meshgate.envoy import emit
 from meshgate.explain import Configuration
-from meshgate.mesh import Facts, Snapshot, build
+from meshgate.mesh import Facts, Memo, Snapshot, build
 from meshgate.plan import Proxy, plan
 from tests.conformance.cases import Raw
 from tests.conformance.compiled import decoded
 from tests.conformance.integration.cases import Environment, IntegrationCase
 
 
+class Compiler:
+    """Makes one case after another from the same environment, and remembers what they share, as a running mesh does."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self._base: list[AnyResource] = []
+        self._planned, self._emitted = Memo(), EmitMemo()
+
+    def compile(self, case: IntegrationCase) -> CompiledCase:
+        """`RefusedError` if an object is not accepted."""
+        if not self._base:
+            self._base = [decoded(raw) for raw in self.environment.objects if not unimplemented(raw)]
+        self._emitted.turn()
+        objects = [*self._base, *(decoded(raw) for raw in _with_addresses(case.config))]
+        return CompiledCase(self, build(objects, Facts(), self._planned)[0])
+
+    def resources(self, snapshot: Snapshot, proxy: str) -> Configuration:
+        made, _ = plan(snapshot, proxy_of(self.environment, proxy), self._planned)
+        return Configuration.of(emit(made, self._emitted))
+
+
 class CompiledCase:
     """The snapshot of a case; each proxy's resources are made when they are first asked for."""
 
-    def __init__(self, environment: Environment, case: IntegrationCase) -> None:
-        """`RefusedError` if an object is not accepted."""
-        objects = [*(raw for raw in environment.objects if not unimplemented(raw)), *_with_addresses(case.config)]
-        self.snapshot: Snapshot = build([decoded(raw) for raw in objects], Facts())[0]
-        self._environment = environment
+    def __init__(self, compiler: Compiler, snapshot: Snapshot) -> None:
+        self._compiler, self._snapshot = compiler, snapshot
         self._made: dict[str, Configuration] = {}
 
     def resources(self, proxy: str) -> Configuration:
         """What the proxy `sidecar <app>` or `router <gateway>` is sent. `KeyError` if there is none of that name."""
         if proxy not in self._made:
-            made, _ = plan(self.snapshot, proxy_of(self._environment, proxy))
-            self._made[proxy] = Configuration.of(emit(made))
+            self._made[proxy] = self._compiler.resources(self._snapshot, proxy)
         return self._made[proxy]
 
 
@@ -71,7 +89,7 @@ def _sidecar(environment: Environment, app: str) -> Proxy:
         addresses=tuple(one["ip"] for one in pod["status"]["podIPs"]),
         service_account=pod["spec"].get("serviceAccountName", "default"),
         node=pod["spec"].get("nodeName", ""),
-        locality=next((one.get("locality", "") for one in environment.apps if one["service"] == app), ""),
+        locality=next((one["locality"] for one in environment.apps if one["service"] == app), "").replace(".", "/"),
     )
 
 

@@ -1,6 +1,6 @@
 """Our virtual hosts and clusters against those that Istio made, field by field.
 
-What stock Envoy's schema lacks (Istio's own filters) is left out, as is what a table here names with its reason.
+What stock Envoy's schema lacks (Istio's own filters) is left out, as is what `accepted` names with its reason.
 """
 
 from __future__ import annotations
@@ -12,22 +12,11 @@ from google.protobuf.message import Message
 from meshgate.explain import Configuration
 from meshgate.explain.simulate.configuration import unpack_as
 from meshgate.proto import from_json, to_json, v3
+from tests.conformance.accepted import unexplained
 from tests.conformance.cases import Raw
-from tests.conformance.differences import MISSING, Difference, differences
 from tests.conformance.integration.cases import IntegrationCase
 from tests.conformance.istio_xds import without_unknown
 from tests.conformance.outcome import Outcome, verdict
-
-_HTTP_OPTIONS = "typed_extension_protocol_options.envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-_ACCEPTED: Mapping[str, str] = {
-    "transport_socket_matches": "no identities yet: plaintext inside the mesh",
-    "transport_socket": "no identities yet: plaintext inside the mesh",
-    "filters": "of Istio's own Envoy build; they exchange metadata for its statistics",
-    "common_lb_config": "",
-    "routes[].redirect.path_redirect": "",
-    f"{_HTTP_OPTIONS}.common_http_protocol_options": "",
-}
-"""Paths at which ours may lack what Istio writes, and why. Without a reason: only if what Istio writes is empty."""
 
 
 def compared(case: IntegrationCase, proxy: str, theirs: Raw, ours: Configuration) -> Iterator[Outcome]:
@@ -88,10 +77,4 @@ def _difference(theirs: Raw, ours: Message | None, cls: type[Message]) -> str:
     if ours is None:
         return "missing"
     expected = to_json(from_json(without_unknown(theirs), cls))
-    found = [one for one in differences(expected, to_json(ours)) if not _is_accepted(one)]
-    return "; ".join(str(one) for one in found)
-
-
-def _is_accepted(difference: Difference) -> bool:
-    reason = _ACCEPTED.get(difference.path)
-    return difference.got == MISSING and reason is not None and (bool(reason) or difference.expected in ('""', "{}"))
+    return "; ".join(str(one) for one in unexplained(expected, to_json(ours)))

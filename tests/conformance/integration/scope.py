@@ -53,8 +53,10 @@ def _needs(raw: Raw) -> Iterator[str]:
 
 
 def _why_sidecar_decides(environment: Environment, case: IntegrationCase) -> str:
-    left_out = [raw for raw in environment.objects if unimplemented(raw)]
-    if not left_out or not any(proxy.startswith("sidecar ") for proxy in _proxies(case)):
+    if not any(proxy.startswith("sidecar ") for proxy in _proxies(case)):
+        return ""
+    left_out = [raw for raw in environment.base_config if unimplemented(raw)]
+    if not left_out:
         return ""
     visible = {namespace for raw in left_out for namespace in _visible(raw)}
     hidden = sorted({raw["metadata"].get("namespace", "") for raw in case.config} - visible - {""})

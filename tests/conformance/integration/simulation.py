@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from meshgate.api import unimplemented
 from meshgate.explain import Deviations, simulate
 from tests.conformance.checks import seen
 from tests.conformance.compiled import RefusedError
 from tests.conformance.integration import answers, extract
 from tests.conformance.integration.cases import IntegrationCase, Simulated, Suite, is_wanted, read_suite
-from tests.conformance.integration.compiled import CompiledCase
+from tests.conformance.integration.compiled import CompiledCase, Compiler
 from tests.conformance.integration.scope import why_case_is_out, why_expectation_is_out, why_simulation_is_out
-from tests.conformance.outcome import Outcome, verdict
+from tests.conformance.outcome import Outcome, broken, verdict
 
 
 def run(paths: Iterable[Path], filters: Iterable[str] = ()) -> Iterator[Outcome]:
@@ -22,28 +22,37 @@ def run(paths: Iterable[Path], filters: Iterable[str] = ()) -> Iterator[Outcome]
     for path in paths:
         suite = read_suite(path)
         yield from (Outcome(case=case, item="case", status="failed", text=text) for case, text in suite.refused)
+        yield from _left_out(suite)
+        compiler = Compiler(suite.environment)
         for case in suite.cases:
             if is_wanted(case, filters):
-                yield from run_case(suite, case)
+                yield from run_case(suite, case, compiler)
 
 
-def run_case(suite: Suite, case: IntegrationCase) -> Iterator[Outcome]:
+def _left_out(suite: Suite) -> Iterator[Outcome]:
+    """Objects of the environment that need more than there is: every case runs without them."""
+    for raw in suite.environment.objects:
+        needs = unimplemented(raw)
+        if needs:
+            text = f"left out of all cases: {', '.join(needs)}"
+            yield Outcome(case="environment", item=raw["metadata"]["name"], status="skipped", text=text)
+
+
+def run_case(suite: Suite, case: IntegrationCase, compiler: Compiler) -> Iterator[Outcome]:
     """The outcomes of one case. Whatever is in it, it has some."""
     try:
-        yield from _outcomes(suite, case)
+        yield from _outcomes(suite, case, compiler)
     except Exception as error:  # one broken case must not hide the others
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-        yield Outcome(case=case.id, item="case", status="failed", text=text)
+        yield broken(case.id, error)
 
 
-def _outcomes(suite: Suite, case: IntegrationCase) -> Iterator[Outcome]:
+def _outcomes(suite: Suite, case: IntegrationCase, compiler: Compiler) -> Iterator[Outcome]:
     reason = why_case_is_out(suite.environment, case)
     if reason:
         yield from (Outcome(case=case.id, item=item, status="skipped", text=reason) for item in _items(suite, case))
         return
     try:
-        made = CompiledCase(suite.environment, case)
+        made = compiler.compile(case)
     except RefusedError as refused:
         yield from (
             Outcome(case=case.id, item=item, status="failed", text=str(refused)) for item in _items(suite, case)

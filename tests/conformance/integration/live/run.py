@@ -22,7 +22,7 @@ from tests.conformance.integration.live.echo_mesh import EchoMesh, started
 from tests.conformance.integration.live.environment import APPS
 from tests.conformance.integration.live.expectations import CHECKS
 from tests.conformance.integration.scope import why_case_is_out
-from tests.conformance.outcome import Outcome, verdict
+from tests.conformance.outcome import Outcome, broken, verdict
 from tests.echo.calls import Answer
 
 _PATIENCE_S = 5.0
@@ -62,7 +62,7 @@ async def run_case(mesh: EchoMesh, suite: Suite, case: IntegrationCase) -> Async
                 async for outcome in _run_call(mesh, case, number, call):
                     yield outcome
     except Exception as error:  # one broken case must not hide the others
-        yield Outcome(case=case.id, item="case", status="failed", text=f"{type(error).__name__}: {error}")
+        yield broken(case.id, error)
 
 
 def _why_out_live(case: IntegrationCase) -> str:
