@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshgate.plan.values import GrpcWebFilter
+from meshgate.plan.values import GrpcWebFilter, PipeAddress
 from tests.plan.gateway_objects import INGRESS, WEB, gateway, routed, server
 from tests.plan.planned import ROUTER, host_names, listener, listener_names, manager, planned, problems
 
@@ -70,6 +70,12 @@ def test_servers_on_other_addresses() -> None:
     plan = planned(text + routed("a.org"), ROUTER)
     assert listener_names(plan) == ["10.0.0.1_80", "10.0.0.2_80"]
     assert [one.name for one in plan.route_configurations] == ["http.80.10.0.0.1", "http.80.10.0.0.2"]
+
+
+def test_a_unix_socket() -> None:
+    text = WEB + gateway(server(0, rest=", bind: 'unix:///run/web.sock'")) + routed("a.org")
+    found = listener(planned(text, ROUTER), "unix:///run/web.sock_0")
+    assert found.address == PipeAddress(path="/run/web.sock")
 
 
 @pytest.mark.parametrize(("protocol", "joins"), [("GRPC", True), ("TCP", False)])

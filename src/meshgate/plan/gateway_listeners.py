@@ -30,6 +30,7 @@ from meshgate.plan.values import (
     TcpProxyPlan,
 )
 
+UNIX = "unix://"
 EDGE_SOCKET_MODE = 0o666
 """The edge runs as another user; who may reach the socket at all is decided by its directory."""
 
@@ -45,7 +46,7 @@ def gateway_listener(
         return None
     return ListenerPlan(
         name=name,
-        address=SocketAddress(address=address, port=port_servers.port),
+        address=_bound(address, port_servers.port),
         filter_chains=(found,),
         listener_filters=_proxy_protocol(settings.mesh),
         direction="OUTBOUND",
@@ -53,6 +54,13 @@ def gateway_listener(
         access_logs=listener_access_logs(settings.mesh),
         origin=port_servers.servers[0].origin,
     )
+
+
+def _bound(address: str, port: int) -> SocketAddress | PipeAddress:
+    """What is bound; a Unix socket is written as one, with port 0."""
+    if address.startswith(UNIX):
+        return PipeAddress(path=address.removeprefix(UNIX))
+    return SocketAddress(address=address, port=port)
 
 
 def _address(port_servers: PortServers, client: Client) -> str:

@@ -129,7 +129,7 @@ class _Merge:
         if not ports:
             text = f"no Service of the Gateway has port {given.number}"
             self._leave_out(codes.PORT_NOT_IN_SERVICE, server, text, "add the port to the Service")
-        elif by_selector and targets and not any(target.port.number == given.number for target in targets):
+        elif by_selector and given.number and targets and all(one.port.number != given.number for one in targets):
             text = f"no Service of the gateway has port {given.number}: it can be reached at the pod only"
             self._leave_out(codes.PORT_NOT_IN_SERVICE, server, text, "add the port to the Service")
         if is_tls_server(server.server):

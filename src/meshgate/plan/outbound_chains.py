@@ -181,6 +181,7 @@ class OutboundChains:
         self, virtual_services: list[BoundVirtualService], service: MeshService, port: Port, place: Place
     ) -> Iterator[FilterChainPlan]:
         own = (place.cidr,) if place.cidr else ()
+        is_replaced = False
         for virtual_service in virtual_services:
             for rule in virtual_service.tcp:
                 cidrs = self._cidrs_taken(rule, virtual_service, port)
@@ -189,9 +190,11 @@ class OutboundChains:
                 proxy = self._filters.to_destinations(rule.route.route, port.number, virtual_service.ref, rule.origin)
                 match = FilterChainMatch(prefix_ranges=_ranges(cidrs or own))
                 yield chain(tcp_stack(port.protocol, proxy), match)
-                if not cidrs or sorted(cidrs) == sorted(own):
+                if not cidrs:
                     return
-        yield self._own_chain(service, port, place, ())
+                is_replaced = is_replaced or sorted(cidrs) == sorted(own)
+        if not is_replaced:
+            yield self._own_chain(service, port, place, ())
 
     def _cidrs_taken(self, rule: TcpRule, virtual_service: BoundVirtualService, port: Port) -> tuple[str, ...] | None:
         """The destination ranges that a rule takes; empty: all; None: it is not for this client and port."""
