@@ -21,7 +21,7 @@ NO_RATINGS = "Ratings service is currently unavailable"
 @pytest.fixture(scope="module", autouse=True)
 def _applied(samples: SamplesMesh) -> Iterator[None]:
     """A subset for each version; on the routes to v1 each test puts all that it needs."""
-    with samples.applied("bookinfo/gateway.yaml", "bookinfo/samples.yaml", "bookinfo/routes/all-v1.yaml"):
+    with samples.applied("bookinfo/gateway.yaml", "bookinfo/versions.yaml", "bookinfo/routes/all-v1.yaml"):
         yield
 
 
