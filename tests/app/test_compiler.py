@@ -6,16 +6,18 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshgate.api import AnyResource, Pod, decode
+from meshgate.api import AnyResource, Pod, Problem, decode
 from meshgate.app.compiler import Compiler
 from meshgate.app.proxies import proxies_of
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES, resource_json
 from meshgate.mesh import Facts
+from meshgate.plan import Proxy
 from meshgate.xds import ResourceTable
 
 pytestmark = pytest.mark.slow
@@ -77,7 +79,18 @@ spec:
   resolution: {resolution}
   ports: [{{number: {port}, name: {protocol}, protocol: {PROTOCOL}}}]
 """
-TEMPLATES = (POD, SERVICE, SLICE, GATEWAY, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE_ENTRY)
+STATIC_ENTRY = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: static-{name}, namespace: {ns}}}
+spec:
+  hosts: [{name}.{ns}.svc.cluster.local]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  ports: [{{number: {port}, name: {protocol}, protocol: {PROTOCOL}}}]
+  endpoints: [{{address: 10.9.0.{address}, labels: {{version: v{number}}}}}, {{address: 10.9.1.{number}}}]
+"""
+TEMPLATES = (POD, SERVICE, SLICE, GATEWAY, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE_ENTRY, STATIC_ENTRY)
 State = dict[tuple[str, str, str], AnyResource]
 
 
@@ -122,10 +135,19 @@ def after(state: State, change: Change) -> State:
     return rest if is_deleted else rest | {key: written}
 
 
+GUEST = Proxy(role="sidecar", name="guest", namespace="other", addresses=("10.8.0.1",))
+"""A proxy that is no pod."""
+NEIGHBOUR = msgspec.structs.replace(GUEST, name="neighbour", namespace="default")
+
+
 def tables(compiler: Compiler, found: Sequence[AnyResource]) -> dict[str, ResourceTable]:
-    proxies = proxies_of(found)
+    proxies = proxies_of(found) | {"guest.other": GUEST}
     compiled = compiler.compile(found, proxies.values())
     return {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
+
+
+def problems(compiler: Compiler, found: Sequence[AnyResource]) -> tuple[Problem, ...]:
+    return compiler.compile(found, (proxies_of(found) | {"guest.other": GUEST}).values()).problems
 
 
 def contents(found: Mapping[str, ResourceTable]) -> dict[str, dict[str, dict[str, bytes]]]:
@@ -141,7 +163,10 @@ def test_what_is_remembered_is_what_would_be_made_anew(steps: list[Change]) -> N
     state: State = {}
     for step in steps:
         state = after(state, step)
-        assert contents(tables(compiler, [*state.values()])) == contents(tables(Compiler(Facts()), [*state.values()]))
+        anew, found = Compiler(Facts()), [*state.values()]
+        assert contents(tables(compiler, found)) == contents(tables(anew, found))
+        assert problems(compiler, found) == problems(anew, found)
+        assert contents({"": compiler.table_of(NEIGHBOUR)}) == contents({"": anew.table_of(NEIGHBOUR)})
 
 
 @given(changes, st.integers(0, 1000))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES, Resource
-from meshgate.xds.session import DeltaSession, ResourceTable, Response, table_of
+from meshgate.xds.session import DeltaSession, Layers, ResourceTable, Response, table_of
 from tests.xds.model_envoy import ModelEnvoy, is_bad
 
 CLUSTERS = ("e1", "e2", "e3", "d1")
@@ -34,7 +34,16 @@ def tables(draw: st.DrawFn, *, with_bad: bool) -> ResourceTable:
         refers = sorted(draw(st.sets(st.sampled_from(clusters), min_size=1)))
         resources.append(made(ROUTES, name, draw(versions), refers))
         resources.append(made(LISTENER, f"l{name}", draw(versions), [name]))
-    return table_of(resources)
+    return layered(table_of(resources), draw(st.sets(st.sampled_from((*CLUSTERS, *ROUTE_NAMES)))))
+
+
+def layered(table: ResourceTable, own: set[str]) -> ResourceTable:
+    """The table with some resources in a layer of their own, as what a proxy does not share."""
+    types: dict[str, Mapping[str, Resource]] = {}
+    for url, named in table.types.items():
+        parts = ({name: named[name] for name in named if (name in own) is mine} for mine in (False, True))
+        types[url] = Layers(tuple(part for part in parts if part))
+    return ResourceTable(types=types)
 
 
 def traces(*, with_bad: bool) -> st.SearchStrategy[list[ResourceTable | str]]:
