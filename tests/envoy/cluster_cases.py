@@ -203,6 +203,7 @@ CLUSTERS = {
                 http=HttpProtocolOptions(
                     max_requests_per_connection=1,
                     max_connection_duration=timedelta(hours=1),
+                    preserve_header_case=True,
                     error_codes=(429, 503),
                 ),
             ),

@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from meshgate.api import H2UpgradePolicy, MeshH2UpgradePolicy, TcpKeepalive
+from meshgate.api import H2UpgradePolicy, MeshH2UpgradePolicy, ProxyConfig, ProxyHeaders, TcpKeepalive
 from meshgate.mesh import Facts
 from meshgate.plan import Proxy
 from meshgate.plan.values import (
@@ -234,6 +234,17 @@ def test_pings_on_connections_of_http2() -> None:
     expected = Http2Keepalive(interval=timedelta(seconds=15), timeout=timedelta(seconds=5))
     assert web(policy, port=81).http == HttpProtocolOptions(protocol="explicit_http2", keepalive=expected)
     assert web(policy).http is None
+
+
+def test_names_of_headers_may_keep_their_case() -> None:
+    facts = mesh(default_config=ProxyConfig(proxy_headers=ProxyHeaders(preserve_http1_header_case=True)))
+    plan = planned(WEB, facts=facts)
+    kept = {port: cluster(plan, f"outbound|{port}||web.{LOCAL}").http for port in (80, 81, 82)}
+    assert kept == {
+        80: HttpProtocolOptions(preserve_header_case=True),
+        81: HttpProtocolOptions(protocol="explicit_http2"),
+        82: HttpProtocolOptions(protocol="use_downstream", preserve_header_case=True),
+    }
 
 
 def test_names_in_statistics_by_pattern() -> None:

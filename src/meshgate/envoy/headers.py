@@ -1,10 +1,11 @@
-"""Header operations, in the fields that a route and one destination of it have in common."""
+"""Header operations, in the fields that a route and one destination of it share, and the case of names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from meshgate.envoy.spelling import packed
 from meshgate.plan.values import HeaderOperations
 from meshgate.proto import v3
 
@@ -33,3 +34,9 @@ def _options(
     for key, value in appended:
         made.append({"header": {"key": key, "value": value}, "append_action": "APPEND_IF_EXISTS_OR_ADD"})
     return made
+
+
+def preserved_case() -> v3.Http1ProtocolOptions_HeaderKeyFormatDict:
+    """Names of headers of HTTP/1.1 as they came, instead of in lower case."""
+    formatter = packed(v3.PreserveCaseFormatterConfig())
+    return {"stateful_formatter": {"name": "preserve_case", "typed_config": formatter}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from meshgate.envoy.access_log import access_log
+from meshgate.envoy.headers import preserved_case
 from meshgate.envoy.http_filters import http_filters
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.route_configuration import inline_route_configuration
@@ -72,8 +73,7 @@ def _fill_protocol(spelled: v3.HttpConnectionManagerDict, plan: HttpConnectionMa
     if plan.accept_http_10:
         http1["accept_http_10"] = True
     if plan.preserve_header_case:
-        formatter = packed(v3.PreserveCaseFormatterConfig())
-        http1["header_key_format"] = {"stateful_formatter": {"name": "preserve_case", "typed_config": formatter}}
+        http1["header_key_format"] = preserved_case()
     if http1:
         spelled["http_protocol_options"] = http1
 

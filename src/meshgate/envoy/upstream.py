@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshgate.envoy.headers import preserved_case
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.spelling import address, duration, packed
 from meshgate.envoy.tls import raw_buffer, upstream_tls, with_proxy_header
@@ -74,7 +75,11 @@ def _choice(choice: TlsChoice, proxy_protocol: str) -> v3.Cluster_TransportSocke
 
 def _transport(tls: UpstreamTls | None, proxy_protocol: str) -> v3.TransportSocketDict:
     transport = upstream_tls(tls) if tls is not None else raw_buffer()
-    return with_proxy_header(proxy_protocol, transport) if proxy_protocol else transport
+    if not proxy_protocol:
+        return transport
+    if tls is None:
+        transport["name"] = "raw_buffer"  # as Istio names it in there; only the type counts
+    return with_proxy_header(proxy_protocol, transport)
 
 
 def _keepalive(keepalive: TcpKeepalive) -> v3.TcpKeepaliveDict:
@@ -96,15 +101,21 @@ def _http_options(http: HttpProtocolOptions, _memo: Memo) -> v3.AnyDict:
     if http.error_codes:
         options["outlier_detection"] = {"error_matcher": _any_status(http.error_codes)}
     http2 = _http2(http)
+    http1: v3.Http1ProtocolOptionsDict = {}
+    if http.preserve_header_case:
+        http1["header_key_format"] = preserved_case()
     match http.protocol:
         case "explicit_http1":
-            options["explicit_http_config"] = {"http_protocol_options": {}}
+            options["explicit_http_config"] = {"http_protocol_options": http1}
         case "explicit_http2":
             options["explicit_http_config"] = {"http2_protocol_options": http2}
         case "use_downstream":
-            options["use_downstream_protocol_config"] = {"http_protocol_options": {}, "http2_protocol_options": http2}
+            options["use_downstream_protocol_config"] = {
+                "http_protocol_options": http1,
+                "http2_protocol_options": http2,
+            }
         case "auto":
-            options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": http2}
+            options["auto_config"] = {"http_protocol_options": http1, "http2_protocol_options": http2}
     return packed(v3.HttpProtocolOptions(**options))
 
 

@@ -18,7 +18,7 @@ def upstream_http(
     A sidecar speaks on a sniffed port what its client spoke. A gateway does not: it offers HTTP/2 to all clients, and
     endpoints may not have it. To its own workload nothing is upgraded.
     """
-    options = _limits(policy)
+    options = _limits(policy, keeps_case=protocol.is_http_or_sniffed and not protocol.is_http2 and _keeps_case(mesh))
     settings = (policy.connection_pool.http if policy.connection_pool else None) or HTTPSettings()
     if settings.use_client_protocol:
         return msgspec.structs.replace(options, protocol="use_downstream")
@@ -49,7 +49,12 @@ def _with_http2(options: HttpProtocolOptions, settings: HTTPSettings) -> HttpPro
     )
 
 
-def _limits(policy: EffectivePolicy) -> HttpProtocolOptions:
+def _keeps_case(mesh: MeshConfig) -> bool:
+    headers = mesh.default_config.proxy_headers
+    return bool(headers and headers.preserve_http1_header_case)
+
+
+def _limits(policy: EffectivePolicy, *, keeps_case: bool) -> HttpProtocolOptions:
     pool = policy.connection_pool
     http, tcp = (pool.http, pool.tcp) if pool else (None, None)
     idle = http.idle_timeout if http else None
@@ -58,5 +63,6 @@ def _limits(policy: EffectivePolicy) -> HttpProtocolOptions:
         idle_timeout=tcp.idle_timeout if idle is None and tcp else idle,
         max_connection_duration=tcp.max_connection_duration if tcp else None,
         max_requests_per_connection=(http.max_requests_per_connection or None) if http else None,
+        preserve_header_case=keeps_case,
         error_codes=outliers.outlier_detection_http_error_codes if outliers else (),
     )

@@ -94,6 +94,8 @@ class HttpProtocolOptions(Struct, frozen=True, kw_only=True, cache_hash=True):
     max_requests_per_connection: int | None = None
     max_concurrent_streams: int | None = None
     keepalive: Http2Keepalive | None = None
+    preserve_header_case: bool = False
+    """Header names of HTTP/1.1 go on as they came."""
     error_codes: tuple[int, ...] = ()
     """Statuses that count as errors for outlier detection; none: those from 500 on."""
 
