@@ -19,6 +19,7 @@ from tests.bench import (
     further_pod,
     request_rate,
     version_command,
+    xds_load,
 )
 from tests.bench.figure import Figure, NotMeasured, table
 
@@ -31,6 +32,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "version": version_command.measure,
     "rate": request_rate.measure,
     "compile": compile_time.measure,
+    "xds": xds_load.measure,
 }
 
 
