@@ -15,6 +15,8 @@ from tests.conformance.compiled import mesh_of
 
 _FEATURES_WITHOUT_EFFECT = frozenset({"PILOT_ENABLE_IP_AUTOALLOCATE"})
 """No ServiceEntry of the data has addresses in its status, so none is in use whatever the switch says."""
+TLS_ERRORS = frozenset({"ErrTLSError", "ErrMTLSError"})
+"""Only a listener that terminates TLS answers so."""
 
 
 def why_case_is_out(case: Case) -> str:
@@ -24,6 +26,8 @@ def why_case_is_out(case: Case) -> str:
 
 def why_call_is_out(case: Case, call: CaseCall) -> str:
     """Empty if the call is in scope."""
+    if call.expect.error in TLS_ERRORS:
+        return "tls listener"
     is_terminated = case.proxy.type == "router" or call.fields.call_mode == "inbound"
     return "tls call" if call.fields.tls != "plaintext" and is_terminated else ""
 

@@ -29,7 +29,7 @@ class Compiler:
         if not self._base:
             self._base = [decoded(raw) for raw in self.environment.objects if not unimplemented(raw)]
         self._emitted.turn()
-        objects = [*self._base, *(decoded(raw) for raw in _with_addresses(case.config))]
+        objects = [*self._base, *(decoded(raw) for raw in _with_addresses(without_secrets(case.config)))]
         return CompiledCase(self, build(objects, Facts(), self._planned)[0])
 
     def resources(self, snapshot: Snapshot, proxy: str) -> Configuration:
@@ -95,6 +95,11 @@ def _sidecar(environment: Environment, app: str) -> Proxy:
 
 def _sorted(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(labels.items()))
+
+
+def without_secrets(config: Iterable[Raw]) -> Iterator[Raw]:
+    """The data has placeholders for certificates, so Secrets can't be taken; what needs them is skipped as TLS."""
+    return (raw for raw in config if raw["kind"] != "Secret")
 
 
 def _with_addresses(config: Iterable[Raw]) -> Iterator[Raw]:

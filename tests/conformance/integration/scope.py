@@ -13,6 +13,7 @@ from meshgate.api import kind_of, unimplemented
 from tests.conformance.cases import Raw
 from tests.conformance.integration.cases import Environment, IntegrationCase, LiveCall, Simulated
 from tests.conformance.integration.compiled import is_known
+from tests.conformance.scope import TLS_ERRORS
 
 
 def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
@@ -26,6 +27,8 @@ def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
 
 def why_simulation_is_out(one: Simulated) -> str:
     """Empty if the walk is in scope: TLS that a proxy would terminate needs certificates, which come later."""
+    if one.observed.get("error") in TLS_ERRORS:
+        return "tls listener"
     is_terminated = one.proxy.startswith("router ") or one.fields.call_mode == "inbound"
     return "tls call" if one.fields.tls != "plaintext" and is_terminated else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from meshgate.api import decode, documents, has_errors
+from meshgate.api import MeshLayer, decode, documents, has_errors, mesh_config
 from meshgate.envoy import emit
 from meshgate.explain import Call, Configuration
 from meshgate.mesh import Facts, build
@@ -144,6 +145,18 @@ def test_tcp_routes(agreement: Agreement) -> None:
     assert "\n".join(agreement.differences(_compiled(SIDECAR), out)) == ""
     at_gateway = [call({"port": 9001, "protocol": "tcp"}) for _ in range(5)]
     assert "\n".join(agreement.differences(_compiled(GATEWAY), at_gateway)) == ""
+
+
+@pytest.mark.parametrize("policy", ["REGISTRY_ONLY", "ALLOW_ANY_DYNAMIC_DNS"])
+def test_unknown_hosts(agreement: Agreement, policy: str) -> None:
+    content = json.dumps({"outboundTrafficPolicy": {"mode": policy}})
+    mesh, problems = mesh_config([MeshLayer(content=content, path="meshConfig")])
+    assert not has_errors(problems)
+    asked = [
+        call({"arrival": "outbound", "address": "192.0.2.1", "port": port, "host": host, "protocol": protocol})
+        for port, host, protocol in product((80, 81, 9999), ("web", "other.test", "actions.test"), ("http", "tcp"))
+    ]
+    assert "\n".join(agreement.differences(_compiled(SIDECAR, Facts(mesh=mesh)), asked)) == ""
 
 
 def test_sidecar_in(agreement: Agreement) -> None:

@@ -17,6 +17,7 @@ from tests.conformance.integration.cases import (
     is_wanted,
     read_suite,
 )
+from tests.conformance.integration.compiled import without_secrets
 from tests.conformance.integration.extract import is_secured
 from tests.conformance.integration.live.echo_mesh import EchoMesh, started
 from tests.conformance.integration.live.environment import APPS
@@ -57,7 +58,7 @@ async def run_case(mesh: EchoMesh, suite: Suite, case: IntegrationCase) -> Async
             yield Outcome(case=case.id, item=item, status="skipped", text=reason)
         return
     try:
-        async with mesh.applied(case.config):
+        async with mesh.applied(list(without_secrets(case.config))):
             for number, call in enumerate(case.calls):
                 async for outcome in _run_call(mesh, case, number, call):
                     yield outcome
