@@ -90,6 +90,12 @@ def test_a_unix_socket_has_no_port() -> None:
     assert addresses(text, "db.org") == [("unix:///run/db.sock", 0)]
 
 
+def test_an_endpoint_of_another_network_needs_an_address_here() -> None:
+    spec = "{hosts: [db.org], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, "
+    text = istio("ServiceEntry", "db", spec + "endpoints: [{network: far}, {address: 10.1.0.1, network: far}]}")
+    assert addresses(text, "db.org") == [("10.1.0.1", 80)]
+
+
 def test_selected_endpoints_of_a_service_entry() -> None:
     spec = """
   hosts: [db.org]

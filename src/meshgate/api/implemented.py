@@ -16,7 +16,7 @@ from meshgate.api.mesh_fields import ACCEPTED
 
 Table = Mapping[str, tuple[str, ...]]
 
-_ENDPOINT: Final = ("address", "ports", "labels", "weight", "locality", "serviceAccount")
+_ENDPOINT: Final = ("address", "ports", "labels", "network", "weight", "locality", "serviceAccount")
 _BALANCERS: Final = ("simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting")
 _PORT_POLICY: Final = ("port", "loadBalancer", "connectionPool", "outlierDetection", "tls")
 _POLICY: Final = (

@@ -164,6 +164,7 @@ def listed_endpoints(resource: Resource[ServiceEntry], services: tuple[MeshServi
                     tuple(
                         entry_endpoint(entry, port, listed_workload(resource, place, cluster_id), cluster_id)
                         for place, entry in enumerate(resource.spec.endpoints)
+                        if entry.address  # without one only a gateway of its network knows it
                     )
                 )
     return tuple((key, _merged(pieces)) for key, pieces in found.items())

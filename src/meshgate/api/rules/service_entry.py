@@ -150,6 +150,9 @@ def _endpoints(spec: ServiceEntry, fault_of: Callable[[str], str]) -> Findings:
             continue
         if not endpoint.address and (not endpoint.network or spec.resolution is not Resolution.STATIC):
             yield Finding(f"{at}.address", "an endpoint needs an address")
+        elif not endpoint.address:
+            text = f'without an address only a gateway of network "{endpoint.network}" can be used, and there is none'
+            yield doubt(f"{at}.address", text)
         fault = fault_of(endpoint.address) if endpoint.address else ""
         if fault:
             yield Finding(f"{at}.address", fault)

@@ -29,7 +29,10 @@ def workload_entry_findings(spec: WorkloadEntry) -> Findings:
 
 def _address(spec: WorkloadEntry) -> Findings:
     if not spec.address:
-        yield doubt("spec.address", f'without an address only a gateway of network "{spec.network}" can be used')
+        yield doubt(
+            "spec.address",
+            f'without an address only a gateway of network "{spec.network}" can be used, and there is none',
+        )
     elif spec.address.startswith(UNIX):
         yield from unix_path("spec.address", spec.address.removeprefix(UNIX))
         if spec.ports:
