@@ -35,6 +35,7 @@ class Beside(Struct, frozen=True, kw_only=True, cache_hash=True):
     namespaces: tuple[Resource[Namespace], ...] = ()
     services: tuple[Resource[Service], ...] = ()
     entries: tuple[Resource[ServiceEntry], ...] = ()
+    """Those that select workloads: others list theirs, which come and go."""
     deployments: tuple[Resource[Deployment], ...] = ()
 
 
@@ -44,7 +45,7 @@ def beside(resources: Sequence[AnyResource]) -> Beside:
         labels=tuple(sorted(set(_labels(resources)))),
         namespaces=_sorted(of_type(resources, Namespace)),
         services=_sorted(of_type(resources, Service)),
-        entries=_sorted(of_type(resources, ServiceEntry)),
+        entries=_sorted(one for one in of_type(resources, ServiceEntry) if one.spec.workload_selector is not None),
         deployments=_sorted(of_type(resources, Deployment)),
     )
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from meshgate.api import Origin, Problem, Ref, codes
 from meshgate.mesh.analysis.destinations import http_destinations, placed_destinations
 from meshgate.mesh.host import MESH, full_name
+from meshgate.mesh.memo import Memo
 from meshgate.mesh.problems import at, warning
 from meshgate.mesh.virtual_services import BoundVirtualService
 
@@ -44,12 +45,12 @@ class SubsetHosts(Struct, frozen=True, kw_only=True, cache_hash=True):
     owners: tuple[tuple[str, Ref], ...] = ()
 
 
-def subset_hosts(virtual_services: tuple[BoundVirtualService, ...], domain: str) -> SubsetHosts:
+def subset_hosts(memo: Memo, virtual_services: tuple[BoundVirtualService, ...], domain: str) -> SubsetHosts:
     """Those of VirtualServices for sidecars alone."""
     found: dict[str, Ref] = {}
     for virtual_service in virtual_services:
         if virtual_service.gateways == (MESH,):
-            for host, subset in sent_to(virtual_service, domain):
+            for host, subset in memo.get(sent_to, virtual_service, domain):
                 if subset and host in virtual_service.hosts:
                     found.setdefault(host, virtual_service.ref)
     return SubsetHosts(owners=tuple(sorted(found.items())))

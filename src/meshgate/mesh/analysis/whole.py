@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from meshgate.api import Namespace, Origin, Problem, Resource, codes
+from meshgate.api import Deployment, Namespace, Origin, Problem, Resource, Service, ServiceEntry, codes
 from meshgate.mesh.analysis.beside import Beside, LabelIndex
 from meshgate.mesh.analysis.deployments import Selectors, deployment_problems, is_in_mesh
 from meshgate.mesh.analysis.destination_rules import Sendings, idle_subset_problems, rule_problems
@@ -13,12 +13,19 @@ from meshgate.mesh.analysis.destinations import destination_problems
 from meshgate.mesh.analysis.gateways import binding_problems, selector_problems
 from meshgate.mesh.analysis.idle_matches import idle_match_problems
 from meshgate.mesh.analysis.indexes import GatewayIndex, ServiceIndex, SubsetIndex
-from meshgate.mesh.analysis.mesh_rules import bypassed_subset_problems, sent_to, shared_host_problems, subset_hosts
+from meshgate.mesh.analysis.mesh_rules import (
+    SubsetHosts,
+    bypassed_subset_problems,
+    sent_to,
+    shared_host_problems,
+    subset_hosts,
+)
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.problems import warning
+from meshgate.mesh.service import MeshService
 from meshgate.mesh.snapshot import World
 from meshgate.mesh.virtual_services import BoundVirtualService
 
@@ -36,10 +43,10 @@ def analysis(memo: Memo, world: World, beside: Beside) -> tuple[Problem, ...]:
         *memo.nest(_of_rules, world.destination_rules, services, labels),
         *memo.nest(_of_idle_subsets, world.destination_rules, world.virtual_services, domain),
         *memo.get(taken_host_problems, world.services, services),
-        *(problem for gateway in world.gateways for problem in memo.get(selector_problems, gateway, labels)),
-        *(problem for service in beside.services for problem in memo.get(port_name_problems, service)),
-        *(problem for entry in beside.entries for problem in memo.get(entry_problems, entry, labels)),
-        *_of_deployments(memo, world, beside),
+        *memo.nest(_of_gateways, world.gateways, labels),
+        *memo.nest(_of_services, beside.services),
+        *memo.nest(_of_entries, beside.entries, labels),
+        *memo.nest(_of_deployments, beside.deployments, beside.namespaces, world.services),
         *(problem for namespace in beside.namespaces for problem in _of_namespace(namespace)),
     ]
     return tuple(dict.fromkeys(found))
@@ -54,14 +61,39 @@ def _of_virtual_services(
 ) -> tuple[Problem, ...]:
     gateways = memo.get(GatewayIndex, bound_gateways)
     subsets = memo.get(SubsetIndex, rules)
-    hosts = memo.same(memo.get(subset_hosts, virtual_services, services.domain))
+    hosts = memo.same(subset_hosts(memo, virtual_services, services.domain))
     found = list(memo.get(shared_host_problems, virtual_services))
     for one in virtual_services:
-        found += memo.get(destination_problems, one, services, subsets)
-        found += memo.get(binding_problems, one, gateways)
-        found += memo.get(idle_match_problems, one, gateways, services)
-        found += memo.get(bypassed_subset_problems, one, hosts, services.domain)
+        found += memo.nest(_of_virtual_service, one, services, subsets, gateways, hosts)
     return tuple(found)
+
+
+def _of_virtual_service(
+    memo: Memo,
+    one: BoundVirtualService,
+    services: ServiceIndex,
+    subsets: SubsetIndex,
+    gateways: GatewayIndex,
+    hosts: SubsetHosts,
+) -> tuple[Problem, ...]:
+    return (
+        *memo.get(destination_problems, one, services, subsets),
+        *memo.get(binding_problems, one, gateways),
+        *memo.get(idle_match_problems, one, gateways, services),
+        *memo.get(bypassed_subset_problems, one, hosts, services.domain),
+    )
+
+
+def _of_gateways(memo: Memo, gateways: tuple[BoundGateway, ...], labels: LabelIndex) -> tuple[Problem, ...]:
+    return tuple(problem for one in gateways for problem in memo.get(selector_problems, one, labels))
+
+
+def _of_services(memo: Memo, services: tuple[Resource[Service], ...]) -> tuple[Problem, ...]:
+    return tuple(problem for one in services for problem in memo.get(port_name_problems, one))
+
+
+def _of_entries(memo: Memo, entries: tuple[Resource[ServiceEntry], ...], labels: LabelIndex) -> tuple[Problem, ...]:
+    return tuple(problem for one in entries for problem in memo.get(entry_problems, one, labels))
 
 
 def _of_rules(memo: Memo, rules: Rules, services: ServiceIndex, labels: LabelIndex) -> tuple[Problem, ...]:
@@ -79,15 +111,20 @@ def _of_idle_subsets(memo: Memo, rules: Rules, virtual_services: VirtualServices
     return tuple(problem for rule in rules for problem in memo.get(idle_subset_problems, rule, sendings))
 
 
-def _of_deployments(memo: Memo, world: World, beside: Beside) -> Iterator[Problem]:
-    if not beside.deployments:
-        return
-    selectors = memo.get(Selectors, world.services)
-    labels = {namespace.meta.name: dict(namespace.meta.labels) for namespace in beside.namespaces}
-    for one in beside.deployments:
+def _of_deployments(
+    memo: Memo,
+    deployments: tuple[Resource[Deployment], ...],
+    namespaces: tuple[Resource[Namespace], ...],
+    services: tuple[MeshService, ...],
+) -> tuple[Problem, ...]:
+    selectors = memo.get(Selectors, services)
+    labels = {namespace.meta.name: dict(namespace.meta.labels) for namespace in namespaces}
+    found: list[Problem] = []
+    for one in deployments:
         if is_in_mesh(one, labels.get(one.meta.namespace, {})):
             selecting = selectors.of(one.meta.namespace, one.spec.template.metadata.labels)
-            yield from memo.get(deployment_problems, one, selecting)
+            found += memo.get(deployment_problems, one, selecting)
+    return tuple(found)
 
 
 def _of_namespace(resource: Resource[Namespace]) -> Iterator[Problem]:
