@@ -156,3 +156,47 @@ def test_a_changed_installation_changes_its_objects() -> None:
     world.apply(operator.replace("REPLICAS", "1"))
     assert spec(world.get("Deployment", "istio-egressgateway", SYSTEM))["replicas"] == 1
     assert spec(world.get("Service", "istio-egressgateway", SYSTEM))["clusterIP"] == address
+
+
+ELSEWHERE = """
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+metadata: {name: more, namespace: istio-system}
+spec:
+  components:
+    ingressGateways:
+    - {name: one, namespace: edge, enabled: true, label: {istio: one}}
+    - {name: two, enabled: true, label: {istio: two}, k8s: {service: {ports: [{name: http, port: 9080}]}}}
+"""
+
+
+def test_a_gateway_waits_for_its_namespace_and_says_so() -> None:
+    world = World(ELSEWHERE)
+    assert world.names("Deployment") == ["istio-ingressgateway", "two"]
+    assert world.refused == []
+    world.start_all(SYSTEM)
+    assert status(world.get("IstioOperator", "more", SYSTEM)) == {
+        "status": "ERROR",
+        "componentStatus": {
+            "IngressGateways": {
+                "status": "ERROR",
+                "error": 'gateway "one": the namespace "edge" does not exist; create it',
+            }
+        },
+    }
+    world.apply("{apiVersion: v1, kind: Namespace, metadata: {name: edge}}")
+    assert world.names("Deployment", "edge") == ["one"]
+    world.start_all("edge")
+    assert status(world.get("IstioOperator", "more", SYSTEM))["status"] == "HEALTHY"
+
+
+def test_a_gateway_goes_and_comes_back_as_it_is_switched() -> None:
+    world = World(ELSEWHERE)
+    before = spec(world.get("Service", "two", SYSTEM))["clusterIP"]
+    world.apply(ELSEWHERE.replace("name: two, enabled: true", "name: two, enabled: false"))
+    assert world.store.get("Deployment", SYSTEM, "two") is None
+    assert world.store.get("Service", SYSTEM, "two") is None
+    world.apply(ELSEWHERE.replace("port: 9080", "port: 9081"))
+    service = spec(world.get("Service", "two", SYSTEM))
+    assert [port["port"] for port in service["ports"]] == [9081]
+    assert service["clusterIP"] == before

@@ -2,16 +2,98 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from meshgate.tour import scenario_text
-from tests.e2e.mesh import Mesh, curl, running_mesh, status_of, wait_until
+from tests.e2e.mesh import Mesh, curl, free_port, running_mesh, status_of, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+SYSTEM = "istio-system"
+TWO_PODS = """
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+metadata: {name: wider, namespace: istio-system}
+spec:
+  components:
+    ingressGateways:
+    - {name: istio-ingressgateway, enabled: true, k8s: {replicaCount: REPLICAS}}
+"""
+SEVERAL = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: edge}
+---
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+metadata: {name: several, namespace: istio-system}
+spec:
+  components:
+    ingressGateways:
+    - name: public
+      namespace: edge
+      enabled: ENABLED
+      label: {istio: public}
+      k8s: {service: {ports: [{name: http, port: PORT, targetPort: 8080}]}}
+    - name: partners
+      namespace: edge
+      enabled: true
+      label: {istio: partners}
+"""
+OWN_GATEWAY = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: edge}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: own, namespace: edge}
+spec:
+  type: LoadBalancer
+  selector: {app: own-gateway}
+  ports:
+  - {name: http, port: 80, targetPort: front}
+  # more
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: own, namespace: edge}
+spec:
+  selector: {matchLabels: {app: own-gateway}}
+  template:
+    metadata:
+      annotations: {inject.istio.io/templates: gateway}
+      labels: {app: own-gateway, sidecar.istio.io/inject: "true"}
+    spec:
+      containers:
+      - name: istio-proxy
+        image: auto
+        ports: [{name: front, containerPort: 8080}]
+"""
+SERVED = """
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: NAME}
+spec:
+  selector: {SELECTOR}
+  servers:
+  - {port: {number: PORT, name: http, protocol: HTTP}, hosts: ["NAME.example.com"]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: NAME}
+spec:
+  hosts: [NAME.example.com]
+  gateways: [NAME]
+  http: [{route: [{destination: {host: web}}]}]
+"""
 OPERATOR = """
 apiVersion: install.istio.io/v1alpha1
 kind: IstioOperator
@@ -84,6 +166,21 @@ def route(gateway: str, path: str) -> str:
     return ROUTE.replace("GATEWAY", gateway).replace("PATH", path)
 
 
+def served(name: str, selector: str, port: int = 80) -> str:
+    """A Gateway for the host NAME.example.com, and its route."""
+    return SERVED.replace("NAME", name).replace("SELECTOR", selector).replace("PORT", str(port))
+
+
+def at(address: str, name: str, port: int = 80) -> str:
+    """What a request for NAME.example.com gives at an address; `000` for nothing."""
+    url = f"http://{address}:{port}/"
+    return curl("-o", "/dev/null", "-m", "2", "-w", "%{http_code}", "-H", f"Host: {name}.example.com", url).stdout
+
+
+def wait_answer(address: str, name: str, port: int = 80) -> None:
+    wait_until(lambda: at(address, name, port) == "200", f"{name} answers at {address}:{port}")
+
+
 def test_the_egress_gateway_of_the_tour_comes_up(mesh: Mesh) -> None:
     mesh.meshgate("apply", "-f", "-", stdin=scenario_text("09-egress-install"))
     mesh.wait_ready("istio=egressgateway", namespace="istio-system")
@@ -142,3 +239,88 @@ def test_a_missing_service_is_reported_on_the_object_and_answered_as_istio_does(
         "the object's status tells it",
     )
     (files / "route.yaml").unlink()
+
+
+def test_a_gateway_of_ones_own_in_any_namespace_and_a_port_that_comes_later(mesh: Mesh) -> None:
+    mesh.meshgate("apply", "-f", "-", stdin=OWN_GATEWAY + served("own", "app: own-gateway"))
+    mesh.wait_ready("app=own-gateway", namespace="edge")
+    address = mesh.load_balancer_address("own", "edge")
+    wait_answer(address, "own")
+    assert at(address, "other") == "404"
+    assert at(address, "later", 9080) == "000"
+    more = OWN_GATEWAY.replace("# more", "- {name: http-later, port: 9080}")
+    mesh.apply(more + served("later", "app: own-gateway", 9080))
+    wait_answer(address, "later", 9080)
+    assert at(address, "own") == "200"
+
+
+def test_a_port_that_the_default_gateway_gets_later_is_a_port_of_the_host(mesh: Mesh) -> None:
+    port = free_port()
+    assert at("127.0.0.1", "host-port", port) == "000"
+    service = mesh.get("service", "istio-ingressgateway", "-n", "istio-system")
+    spec = service["spec"]
+    assert isinstance(spec, dict)
+    spec["ports"].append({"name": "http-more", "port": port})
+    mesh.apply(json.dumps(service) + served("host-port", "istio: ingressgateway", port))
+    wait_answer("127.0.0.1", "host-port", port)
+    wait_answer(mesh.load_balancer_address("istio-ingressgateway", "istio-system"), "host-port", port)
+
+
+def test_operators_switch_gateways_on_and_off_and_change_their_ports(mesh: Mesh) -> None:
+    routes = served("public", "istio: public") + served("partners", "istio: partners")
+    mesh.meshgate("apply", "-f", "-", stdin=several("true", 80) + routes)
+    mesh.wait_ready("istio=public", "istio=partners", namespace="edge")
+    public, partners = (mesh.load_balancer_address(name, "edge") for name in ("public", "partners"))
+    wait_answer(public, "public")
+    wait_answer(partners, "partners")
+    assert at(partners, "public") == "404"
+
+    mesh.apply(several("true", 9081) + served("public", "istio: public", 9081))
+    wait_answer(public, "public", 9081)
+    assert at(public, "public") == "000"
+
+    mesh.meshgate("apply", "-f", "-", stdin=several("false", 9081))
+    wait_until(lambda: at(public, "public", 9081) == "000", "the gateway that is switched off has gone")
+    assert at(partners, "partners") == "200"
+
+    mesh.meshgate("apply", "-f", "-", stdin=several("true", 9082) + served("public", "istio: public", 9082))
+    mesh.wait_ready("istio=public", namespace="edge")
+    wait_answer(mesh.load_balancer_address("public", "edge"), "public", 9082)
+
+    mesh.meshgate("delete", "istiooperator/several", "-n", "istio-system")
+    for name in ("public", "partners"):
+        assert mesh.meshgate("get", "deployment", name, "-n", "edge", check=False).returncode == 1
+        wait_until(lambda name=name: at(partners, name) == "000", f"{name} has gone with its operator")  # type: ignore[misc]  # a lambda's default
+
+
+def several(enabled: str, port: int) -> str:
+    return SEVERAL.replace("ENABLED", enabled).replace("PORT", str(port))
+
+
+def test_the_host_uses_all_pods_of_the_gateway_and_loses_nothing_with_one(mesh: Mesh) -> None:
+    mesh.apply(TWO_PODS.replace("REPLICAS", "2") + served("wide", "istio: ingressgateway"))
+    wait_until(lambda: len(mesh.pods("istio=ingressgateway", namespace=SYSTEM)) == 2, "there are two pods")
+    mesh.wait_ready("istio=ingressgateway", namespace=SYSTEM)
+    mesh.wait_applied()
+    wait_answer("127.0.0.1", "wide", mesh.http_port)
+    assert ask_host(mesh, 40, "spread") == Counter({"200": 40})
+    [going, *staying] = [pod["metadata"]["name"] for pod in mesh.pods("istio=ingressgateway", namespace=SYSTEM)]  # type: ignore[index]  # objects
+    for name in (going, *staying):
+        log = mesh.meshgate("logs", "-n", "istio-system", name).stdout
+        assert log.count("/spread") >= 5, f"{name} had its share"
+
+    found: list[Counter[str]] = []
+    asking = threading.Thread(target=lambda: found.append(ask_host(mesh, 800, "during", "--rate", "400/s")))
+    asking.start()
+    mesh.meshgate("delete", f"pod/{going}", "-n", "istio-system")
+    asking.join()
+    assert found == [Counter({"200": 800})]
+    mesh.apply(TWO_PODS.replace("REPLICAS", "1"))
+
+
+def ask_host(mesh: Mesh, number: int, path: str, *arguments: str) -> Counter[str]:
+    """How requests over connections of their own were answered at the host's port."""
+    url = f"http://127.0.0.1:{mesh.http_port}/{path}?n=[1-{number}]"
+    headers = ("-H", "Host: wide.example.com", "-H", "Connection: close")
+    done = curl("-o", "/dev/null", "-w", "%{http_code}\n", *headers, *arguments, url, timeout_s=60)
+    return Counter(done.stdout.split())

@@ -15,6 +15,7 @@ from meshgate.host.controllers.view import Controller, Settings, View, is_going,
 from meshgate.store.core import Create, Delete, Modify, Raw, Write, meta
 
 INSTALLED = "meshgate.io/installed"
+_STATES = ("HEALTHY", "RECONCILING", "ERROR")
 _KINDS = ("ServiceAccount", "Deployment", "Service")
 
 
@@ -25,10 +26,15 @@ def desired(view: View, settings: Settings, _now: str) -> Iterable[Write]:
     for side, raw in _wanted(operators, settings):
         wanted[ref(raw)] = raw
         sides[ref(raw)] = side
-    yield from _install(view, wanted)
+    yield from _install(view, {key: raw for key, raw in wanted.items() if _has_namespace(view, key)})
     yield from _remove(view, wanted)
     for operator in operators:
         yield from set_status(operator, _status(view, sides))
+
+
+def _has_namespace(view: View, key: Ref) -> bool:
+    namespace = view.get("Namespace", "", key.namespace)
+    return namespace is not None and not is_going(namespace)
 
 
 def _wanted(operators: Iterable[Raw], settings: Settings) -> Iterator[tuple[Side, Raw]]:
@@ -89,12 +95,25 @@ def _component(raw: Raw) -> str:
 def _status(view: View, sides: Mapping[Ref, Side]) -> dict[str, Any]:
     """As istioctl's operator reports it: each component, then all of them."""
     states: dict[str, str] = {}
+    faults: dict[str, str] = {}
     for key, side in sides.items():
-        if key.kind == "Deployment":
-            state = "HEALTHY" if _is_available(view.get(key.kind, key.namespace, key.name)) else "RECONCILING"
-            states[COMPONENTS[side]] = min(state, states.get(COMPONENTS[side], state), key="RECONCILING".__ne__)
-    whole = "HEALTHY" if all(state == "HEALTHY" for state in states.values()) else "RECONCILING"
-    return {"status": whole, "componentStatus": {name: {"status": state} for name, state in sorted(states.items())}}
+        if key.kind != "Deployment":
+            continue
+        name = COMPONENTS[side]
+        state = "HEALTHY" if _is_available(view.get(key.kind, key.namespace, key.name)) else "RECONCILING"
+        if not _has_namespace(view, key):
+            state = "ERROR"
+            faults[name] = f'gateway "{key.name}": the namespace "{key.namespace}" does not exist; create it'
+        states[name] = _worst((state, states.get(name, state)))
+    components = {
+        name: {"status": state, **({"error": faults[name]} if name in faults else {})}
+        for name, state in sorted(states.items())
+    }
+    return {"status": _worst(states.values()), "componentStatus": components}
+
+
+def _worst(states: Iterable[str]) -> str:
+    return max(states, key=_STATES.index, default=_STATES[0])
 
 
 def _is_available(deployment: Raw | None) -> bool:
