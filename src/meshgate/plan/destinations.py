@@ -6,10 +6,20 @@ and can be remembered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from meshgate.api import ConsistentHashLB, Destination
-from meshgate.mesh import BoundVirtualService, Resolving, Scope, full_name, http_destinations
+from meshgate.mesh import (
+    BoundDestinationRule,
+    BoundVirtualService,
+    MeshService,
+    Resolving,
+    Scope,
+    full_name,
+    http_destinations,
+)
 from meshgate.plan import names
 from meshgate.plan.hashing import consistent_hash
 
@@ -42,8 +52,36 @@ class Destinations(Struct, frozen=True, kw_only=True, cache_hash=True):
         return next((found for name, found in self.hashes if name == key), None)
 
 
+class KnownHosts(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """What a scope says of some hosts, as a value: what depends on nothing else can be remembered by it."""
+
+    services: tuple[tuple[str, MeshService], ...]
+    rules: tuple[tuple[str, BoundDestinationRule], ...]
+
+    @property
+    def by_host(self) -> Mapping[str, MeshService]:
+        return dict(self.services)
+
+    def rule_for_host(self, host: str) -> BoundDestinationRule | None:
+        return dict(self.rules).get(host)
+
+
+def known_hosts(virtual_service: BoundVirtualService, scope: Scope) -> KnownHosts:
+    """What is known of the hosts that a VirtualService sends to, and of those that they are other names of."""
+    given = ((host, scope.by_host.get(host)) for host in virtual_service.destinations)
+    services = {host: service for host, service in given if service is not None}
+    for service in tuple(services.values()):
+        meant = scope.by_host.get(service.alias_of) if service.resolving is Resolving.ALIAS else None
+        if meant is not None:
+            services[service.alias_of] = meant
+    rules = ((host, scope.rule_for_host(host)) for host in virtual_service.destinations)
+    return KnownHosts(
+        services=tuple(services.items()), rules=tuple((host, rule) for host, rule in rules if rule is not None)
+    )
+
+
 def destinations_of(
-    virtual_service: BoundVirtualService, scope: Scope, domain: str, *, called_port_only: bool
+    virtual_service: BoundVirtualService, scope: Scope | KnownHosts, domain: str, *, called_port_only: bool
 ) -> Destinations:
     """The facts for all HTTP destinations of a VirtualService.
 
@@ -64,7 +102,7 @@ def destinations_of(
     return Destinations(hosts=tuple(sorted(hosts.items())), hashes=tuple(sorted(hashes.items())))
 
 
-def host_facts(scope: Scope, host: str) -> HostFacts | None:
+def host_facts(scope: Scope | KnownHosts, host: str) -> HostFacts | None:
     """What is known of a host; None for one that is no service's."""
     service = scope.by_host.get(host)
     if service is not None and service.resolving is Resolving.ALIAS:

@@ -18,10 +18,21 @@ import msgspec
 from msgspec import Struct
 
 from meshgate.api import ConsistentHashLB, HTTPRetry, MeshConfig, OutboundMode
-from meshgate.mesh import MESH, BoundVirtualService, Memo, MeshService, Scope, View, is_wildcard, is_within, matches
+from meshgate.mesh import (
+    MESH,
+    BoundDestinationRule,
+    BoundVirtualService,
+    Memo,
+    MeshService,
+    Scope,
+    View,
+    is_wildcard,
+    is_within,
+    matches,
+)
 from meshgate.plan import names
 from meshgate.plan.client import Client
-from meshgate.plan.destinations import destinations_of
+from meshgate.plan.destinations import KnownHosts, destinations_of, known_hosts
 from meshgate.plan.domains import service_domains, unclaimed
 from meshgate.plan.hashing import consistent_hash, hash_policies
 from meshgate.plan.http_routes import NO_TIMEOUT, RouteContext, routes_of
@@ -193,7 +204,7 @@ class _Candidates:
                 yield self._of_service(service, routes)
         for service in services.values():
             if service.hostname not in taken and self._has_http_port(service):
-                yield self._of_service(service, self._default_routes(service))
+                yield self._plain(service)
 
     def _of_service(self, service: MeshService, routes: tuple[RoutePlan, ...]) -> Candidate:
         return self._memo.get(service_candidate, service, self._port, "", self._settings.cluster_domain, routes)
@@ -228,13 +239,14 @@ class _Candidates:
         return others, owned
 
     def _routes(self, virtual_service: BoundVirtualService) -> tuple[RoutePlan, ...]:
-        found = destinations_of(virtual_service, self._scope, self._settings.config_domain, called_port_only=True)
-        return self._memo.get(routes_of, virtual_service, self._context, found)
+        known = known_hosts(virtual_service, self._scope)
+        return self._memo.nest(_routes_to, virtual_service, self._context, known, self._settings.config_domain)
 
-    def _default_routes(self, service: MeshService) -> tuple[RoutePlan, ...]:
+    def _plain(self, service: MeshService) -> Candidate:
+        """Of a service for which no VirtualService says anything."""
         rule = self._scope.rule_for_host(service.hostname)
-        hashed = consistent_hash(rule, "", self._port)
-        return self._memo.get(default_routes, service.hostname, self._port, hashed, self._context.default_retry)
+        domain, default_retry = self._settings.cluster_domain, self._context.default_retry
+        return self._memo.get(plain_candidate, service, self._port, rule, domain, default_retry)
 
     def _has_http_port(self, service: MeshService) -> bool:
         found = service.port_numbered(self._port)
@@ -250,6 +262,21 @@ def _has_service(
         if any(matches(host, name) for name in (services if is_wildcard(host) else wildcards)):
             return True
     return False
+
+
+def _routes_to(
+    memo: Memo, virtual_service: BoundVirtualService, context: RouteContext, known: KnownHosts, domain: str
+) -> tuple[RoutePlan, ...]:
+    found = destinations_of(virtual_service, known, domain, called_port_only=True)
+    return memo.get(routes_of, virtual_service, context, found)
+
+
+def plain_candidate(
+    service: MeshService, port: int, rule: BoundDestinationRule | None, domain: str, default_retry: HTTPRetry | None
+) -> Candidate:
+    """The virtual host of a service for which no VirtualService says anything."""
+    routes = default_routes(service.hostname, port, consistent_hash(rule, "", port), default_retry)
+    return service_candidate(service, port, "", domain, routes)
 
 
 def service_candidate(
