@@ -26,8 +26,8 @@ from tests.conformance.integration.scope import why_case_is_out
 from tests.conformance.outcome import Outcome, broken, verdict
 from tests.echo.calls import Answer
 
-_PATIENCE_S = 5.0
-"""How long a call may fail: endpoints and names come a moment after the objects that ask for them."""
+_PATIENCE_S = 10.0
+"""How long a call may fail: endpoints and names come a moment after their objects, and shares may be off by chance."""
 _POLL_S = 0.1
 
 
