@@ -108,6 +108,16 @@ def test_tcp_echo_greets_and_repeats() -> None:
         assert file.readline() == b"one world\n"
 
 
+def test_grpc_echo_tells_and_fails_as_asked() -> None:
+    with running("grpc_echo", "--name", "v1") as port:
+        methods = [part for name in ("Say", "Fails-1-x", "Fails-1-x") for part in ("--method", f"/echo.Echo/{name}")]
+        command = [sys.executable, "-m", "meshgate.apps.grpc_echo", "--call", f"127.0.0.1:{port}", *methods]
+        done = subprocess.run([*command, "--metadata", "user=one"], capture_output=True, text=True, timeout=30)
+    said, failed, again = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (said["told"]["name"], said["told"]["metadata"]["user"]) == ("v1", "one")
+    assert (failed["code"], failed["details"], again["code"]) == ("UNAVAILABLE", "as asked", "OK")
+
+
 def test_load_counts_what_it_did() -> None:
     with running("httpbin") as port:
         command = [sys.executable, "-m", "meshgate.apps.load", "--url", f"http://127.0.0.1:{port}/status/200"]

@@ -36,7 +36,6 @@ class SamplesMesh:
 
     def delete(self, *files: str) -> None:
         self.mesh.meshgate("delete", "--ignore-not-found", *_named(files))
-        self.mesh.wait_applied()
 
     @contextlib.contextmanager
     def applied(self, *files: str) -> Iterator[None]:

@@ -124,6 +124,7 @@ def test_nothing_is_wrong_with_all_of_it(samples: SamplesMesh) -> None:
 
 def test_without_routes_all_versions_of_reviews_take_turns(samples: SamplesMesh) -> None:
     samples.delete("bookinfo/routes/all-v1.yaml")
+    samples.mesh.wait_applied()
     seen = {(reviews_of(page), colour_of(page)) for page in pages(samples, 20)}
     assert seen == {("v1", "none"), ("v2", "black"), ("v3", "red")}
 

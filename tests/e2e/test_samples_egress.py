@@ -50,7 +50,6 @@ endpoints: [{{address: {address}}}]
     samples.mesh.apply(text)
     yield
     samples.mesh.meshgate("delete", "-f", "-", stdin=text)
-    samples.mesh.wait_applied()
 
 
 def ask_directly(samples: SamplesMesh, address: str) -> Answer:

@@ -34,7 +34,6 @@ class TourMesh:
         text = "\n---\n".join(scenario_text(name) for name in scenarios)
         yield self.apply(text)
         self.mesh.meshgate("delete", "-f", "-", stdin=text)
-        self.mesh.wait_applied()
 
     def apply(self, text: str) -> str:
         """Apply objects and wait until every proxy has them; what was printed, warnings too."""
