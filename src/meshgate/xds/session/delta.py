@@ -32,6 +32,8 @@ class DeltaSession:
         self._responses = responses or Responses()
         self._table: ResourceTable | None = None
         self._subscriptions: dict[str, Subscription] = {}
+        self._in_order: list[Subscription] = []
+        """In the order in which they are sent."""
         self._unserved: set[str] = set()
         """Clusters that were sent on this stream and whose endpoints were not sent since."""
         self._waived = False
@@ -40,7 +42,9 @@ class DeltaSession:
         """From now on this is what the client should hold. Nothing is sent before the first table."""
         before, self._table = self._table or ResourceTable(), table
         for type_url, subscription in self._subscriptions.items():
-            subscription.touch(self._responses.changes.between(before.of(type_url), table.of(type_url)))
+            old, new = before.of(type_url), table.of(type_url)
+            if old is not new:
+                subscription.touch(self._responses.changes.between(old, new))
         return self._advance()
 
     def receive(self, request: Request) -> list[Response]:
@@ -90,6 +94,8 @@ class DeltaSession:
 
     def _begin(self, request: Request) -> Subscription:
         subscription = self._subscriptions[request.type_url] = Subscription(request, self._responses.sets)
+        others = sorted(self._subscriptions.keys() - {*_FIRST, *_LAST})
+        self._in_order = self._of(*_FIRST, *others, *_LAST)
         kept = request.held
         if request.type_url == ENDPOINTS:
             warm = CLUSTER in self._subscriptions
@@ -110,12 +116,13 @@ class DeltaSession:
     def _advance(self) -> list[Response]:
         if self._table is None:
             return []
-        for subscription in self._subscriptions.values():
-            if subscription.is_ready:
-                subscription.trim(self._table.of(subscription.type_url))
-        others = sorted(self._subscriptions.keys() - {*_FIRST, *_LAST})
+        ready = [subscription for subscription in self._in_order if subscription.is_ready]
+        if not ready:
+            return []
+        for subscription in ready:
+            subscription.trim(self._table.of(subscription.type_url))
         responses = []
-        for subscription in self._of(*_FIRST, *others, *_LAST):
+        for subscription in self._in_order:
             # what is launched first may make the next one ready
             if subscription.is_ready and not (subscription.type_url in _LAST and self._warming()):
                 responses += self._launch(subscription)

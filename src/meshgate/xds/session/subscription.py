@@ -55,8 +55,10 @@ class Subscription:
 
     # what the client says
 
-    def subscribe(self, names: Iterable[str], kept: Mapping[str, str]) -> None:
+    def subscribe(self, names: Collection[str], kept: Mapping[str, str]) -> None:
         """Add names; each is answered, unless the client has kept a version of it (then only if that is outdated)."""
+        if not names:
+            return
         wanted = set(names)
         if WILDCARD in wanted:
             wanted.remove(WILDCARD)
