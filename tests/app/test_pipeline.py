@@ -11,38 +11,9 @@ import pytest
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES, resource_json
 from meshgate.store.core import StatusFault
 from tests.app.rig import Rig, run
+from tests.app.web import SERVICE, door, route, web
 
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: c, command: [x]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}
-"""
-ROUTE = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["web.example.com"]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: web}
-spec:
-  hosts: [web.example.com]
-  gateways: [door]
-  http: [{route: [{destination: {host: HOST}}]}]
-"""
+ALL = web() + door() + route()
 WEB_CLUSTER = "outbound|80||web.default.svc.cluster.local"
 
 
@@ -54,7 +25,7 @@ def start(rig: Rig) -> tuple[str, str]:
 
 def test_writes_become_tables_of_every_proxy(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        assert await rig.apply(WEB + "---" + ROUTE.replace("HOST", "web")) == ()
+        assert await rig.apply(ALL) == ()
         await rig.built()
         sidecar, gateway = start(rig)
         await rig.built()
@@ -74,7 +45,7 @@ def test_writes_become_tables_of_every_proxy(tmp_path: Path) -> None:
 
 def test_readiness_changes_endpoints_and_nothing_else(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        await rig.apply(WEB + "---" + ROUTE.replace("HOST", "web"))
+        await rig.apply(ALL)
         await rig.built()
         _, gateway = start(rig)
         await rig.built()
@@ -93,14 +64,14 @@ def test_readiness_changes_endpoints_and_nothing_else(tmp_path: Path) -> None:
 
 def test_what_concerns_no_proxy_publishes_nothing(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        await rig.apply(WEB + "---" + ROUTE.replace("HOST", "web"))
+        await rig.apply(ALL)
         await rig.built()
         sidecar, gateway = start(rig)
         await rig.built()
         before = rig.ads.table_of(gateway), rig.ads.table_of(sidecar)
         await rig.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: b}}")
         await rig.apply("{apiVersion: v1, kind: Secret, metadata: {name: x}, stringData: {a: b}}")
-        await rig.apply(WEB.replace("name: web}\nspec: {sel", "name: web, annotations: {note: x}}\nspec: {sel"))
+        await rig.apply(SERVICE.replace("{name: web}", "{name: web, annotations: {note: x}}"))
         await rig.built()
         assert rig.ads.table_of(gateway) is before[0]
         assert rig.ads.table_of(sidecar) is before[1]
@@ -110,12 +81,12 @@ def test_what_concerns_no_proxy_publishes_nothing(tmp_path: Path) -> None:
 
 def test_a_change_of_routes_leaves_all_other_mappings_as_they_were(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        await rig.apply(WEB + "---" + ROUTE.replace("HOST", "web"))
+        await rig.apply(ALL)
         await rig.built()
         sidecar, gateway = start(rig)
         await rig.built()
         before, other = rig.ads.table_of(gateway), rig.ads.table_of(sidecar)
-        await rig.apply(ROUTE.replace("HOST}}]", "web}}], timeout: 3s"))
+        await rig.apply(route().replace("web}}]", "web}}], timeout: 3s"))
         await rig.built()
         after = rig.ads.table_of(gateway)
         assert before is not None
@@ -131,8 +102,8 @@ def test_a_change_of_routes_leaves_all_other_mappings_as_they_were(tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (ROUTE.replace("hosts: [web", "hots: [web"), "unknown field"),
-        (ROUTE.replace("servers: [{port: {number: 80", "servers: [{port: {number: 99999"), "99999"),
+        (route().replace("hosts: [web", "hots: [web"), "unknown field"),
+        (door().replace("number: 80", "number: 99999"), "99999"),
         ("{apiVersion: v1, kind: Secret, metadata: {name: x}, data: {a: '%%%'}}", "base64"),
     ],
     ids=["unknown field", "bad port", "bad secret"],
@@ -140,7 +111,7 @@ def test_a_change_of_routes_leaves_all_other_mappings_as_they_were(tmp_path: Pat
 def test_objects_with_errors_are_refused_whatever_door_they_come_by(tmp_path: Path, text: str, said: str) -> None:
     async def test(rig: Rig) -> None:
         revision = rig.store.revision.value
-        assert said in await rig.refusal(WEB + "---\n" + text)
+        assert said in await rig.refusal(f"{web()}---\n{text}")
         assert rig.store.revision.value == revision, "nothing of it is stored"
         assert rig.store.list("Deployment", "default") == ()
 
@@ -149,11 +120,11 @@ def test_objects_with_errors_are_refused_whatever_door_they_come_by(tmp_path: Pa
 
 def test_doubts_are_told_with_the_result_and_kept(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        problems = await rig.apply(WEB + "---" + ROUTE.replace("HOST", "wbe"))
+        problems = await rig.apply(web() + door() + route("wbe"))
         assert [str(problem.ref) for problem in problems] == ["VirtualService/default/web"]
         await rig.built()
         assert [problem.text for problem in rig.pipeline.built.value.problems] == [problems[0].text]
-        await rig.apply(ROUTE.replace("HOST", "web"))
+        await rig.apply(route())
         await rig.built()
         assert rig.pipeline.built.value.problems == ()
 
@@ -164,7 +135,7 @@ def test_a_fault_of_ours_leaves_proxies_what_they_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(rig: Rig) -> None:
-        await rig.apply(WEB + "---" + ROUTE.replace("HOST", "web"))
+        await rig.apply(ALL)
         await rig.built()
         _, gateway = start(rig)
         await rig.built()
@@ -176,7 +147,7 @@ def test_a_fault_of_ours_leaves_proxies_what_they_have(
         with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
             patch.setattr(rig.compiler, "compile", broken)
             with pytest.raises(KeyError):
-                await rig.apply(ROUTE.replace("HOST", "other"))
+                await rig.apply(route("other"))
             assert rig.store.get("VirtualService", "default", "web")["spec"]["http"][0]["route"][0]["destination"] == {  # type: ignore[index]
                 "host": "web"
             }, "what cannot be compiled is not stored"
@@ -195,7 +166,7 @@ def test_a_fault_of_ours_leaves_proxies_what_they_have(
 
 def test_writes_in_quick_succession_are_built_together(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        await rig.apply(WEB)
+        await rig.apply(web())
         await rig.built()
         builds = 0
 

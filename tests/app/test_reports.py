@@ -13,18 +13,11 @@ from meshgate.app.problems import MeshProblems
 from meshgate.app.reports import Reports
 from meshgate.store.core import SetStatus
 from tests.app.rig import Rig, run
+from tests.app.web import SERVICE, door, route
 
-ROUTE = """
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: route}
-spec:
-  hosts: [a.example.com]
-  http: [{route: [{destination: {host: HOST}}]}]
-"""
-REF = Ref("VirtualService", "default", "route")
-NOWHERE = ROUTE.replace("HOST", "nowhere")
-THERE = ROUTE.replace("HOST", "istio-ingressgateway.istio-system.svc.cluster.local")
+REF = Ref("VirtualService", "default", "web")
+NOWHERE = door() + route("nowhere")
+THERE = SERVICE + door() + route()
 REFUSED = Problem(REFUSED_BY_PROXY, "error", REF, "spec.http[0]", 'Envoy of "a.b" refused it: bad')
 MISSING = Problem(MISSING_REFERENCE, "warning", REF, "spec.http[0]", 'no service "a"', "look again", "a.yaml:7")
 REMARK = Problem(UNUSED_MATCH, "warning", REF, "spec.http[1].match[0]", "nothing gets here")
@@ -93,7 +86,7 @@ def test_an_object_that_was_made_anew_is_told_again(tmp_path: Path) -> None:
             await rig.apply(NOWHERE)
             await reports.report()
             assert len(status(rig)["validationMessages"]) == 1
-            await rig.delete("VirtualService", "route")
+            await rig.delete("VirtualService", "web")
             await reports.report()
 
     run(test, tmp_path)
@@ -141,7 +134,7 @@ def test_a_problem_is_an_event_each_time_it_begins_but_not_when_its_line_moves(t
             await reports.report()
         [event] = rig.store.list("Event")
         assert (event["reason"], event["type"], event["count"]) == ("ReferencedResourceNotFound", "Warning", 1)
-        assert event["involvedObject"]["name"] == "route"
+        assert event["involvedObject"]["name"] == "web"
         assert event["message"] == 'spec.http[0]: no service "a"'
         now.clear()
         await reports.report()
@@ -157,18 +150,14 @@ def test_a_problem_is_an_event_each_time_it_begins_but_not_when_its_line_moves(t
 
 
 def test_a_write_warns_of_what_it_breaks_elsewhere_and_not_of_what_was_broken(tmp_path: Path) -> None:
-    service = "{apiVersion: v1, kind: Service, metadata: {name: NAME}, spec: {ports: [{name: http, port: 80}]}}"
-
     async def test(rig: Rig) -> None:
-        await rig.apply(service.replace("NAME", "web"))
-        await rig.apply(ROUTE.replace("HOST", "web"))
-        await rig.apply(NOWHERE.replace("{name: route}", "{name: other}").replace("a.example", "b.example"))
+        await rig.apply(THERE)
+        await rig.apply(door("b.example.com").replace("door", "other"))
+        await rig.apply(route("nowhere", host="b.example.com", name="other").replace("door", "other"))
         await rig.built()
         written = await rig.delete("Service", "web")
-        assert [(str(problem.ref), problem.code) for problem in written] == [
-            ("VirtualService/default/route", "IST0101")
-        ]
-        assert await rig.apply(service.replace("NAME", "web")) == ()
+        assert [(problem.ref, problem.code) for problem in written] == [(REF, "IST0101")]
+        assert await rig.apply(SERVICE) == ()
 
     run(test, tmp_path)
 
@@ -198,9 +187,10 @@ def test_a_pod_whose_namespace_came_to_inject_later_lacks_its_sidecar(tmp_path: 
 
 
 def test_what_an_object_does_not_want_to_hear_is_not_told(tmp_path: Path) -> None:
-    quiet = NOWHERE.replace("{name: route}", "{name: route, annotations: {galley.istio.io/analyze-suppress: CODES}}")
+    quiet = route("nowhere", meta="annotations: {galley.istio.io/analyze-suppress: CODES}")
 
     async def test(rig: Rig) -> None:
+        await rig.apply(door())
         for codes, is_told in (("IST0132", True), ("'IST0132, IST0101'", False), ("'*'", False)):
             told = await rig.apply(quiet.replace("CODES", codes))
             assert bool(told) == is_told

@@ -12,16 +12,9 @@ from meshgate.host.sidecar import ProxyPod
 from meshgate.host.views import User
 from meshgate.store.core import StatusFault, meta
 from tests.app.rig import Rig, run
+from tests.app.web import door as gateway
 from tests.xds.ads_client import ads_client
 
-GATEWAY = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]
-"""
 ME = User(uid=0, gid=0)
 
 
@@ -33,7 +26,7 @@ def gateway_pod(rig: Rig, address: str = "10.244.0.2") -> ProxyPod:
 
 def test_a_proxy_is_served_by_the_door_and_told_of(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        await rig.apply(GATEWAY)
+        await rig.apply(gateway("*"))
         pod = gateway_pod(rig)
         door = Door(rig.ads, rig.pipeline)
         proxy = await door.open(pod, tmp_path / "x", ME)
@@ -60,7 +53,7 @@ def test_a_proxy_is_served_by_the_door_and_told_of(tmp_path: Path) -> None:
 
 def test_refusals_name_the_object_and_end_the_wait(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
-        await rig.apply(GATEWAY)
+        await rig.apply(gateway("*"))
         pod = gateway_pod(rig)
         await Door(rig.ads, rig.pipeline).open(pod, tmp_path / "x", ME)
         async with ads_client(f"unix:{tmp_path}/x") as client:

@@ -10,39 +10,10 @@ from meshgate.api import Document, documents
 from meshgate.app.translate import Translated, translate
 from meshgate.errors import Refused, UsageError
 from meshgate.tour import scenario_text
+from tests.app.web import door, route, web
 
+WEB = web(replicas=2) + door() + route()
 GATEWAY = "istio-ingressgateway.istio-system"
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: c, command: [x]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["web.example.com"]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: web}
-spec:
-  hosts: [web.example.com]
-  gateways: [door]
-  http: [{route: [{destination: {host: web}}]}]
-"""
 
 
 def read(text: str, filename: str = "web.yaml") -> tuple[Document, ...]:
@@ -113,13 +84,13 @@ def test_objects_with_errors_are_refused_with_all_of_them() -> None:
     with pytest.raises(Refused) as caught:
         translate(read(broken), GATEWAY)
     positions = {getattr(problem, "position", "") for problem in caught.value.problems}
-    assert {"web.yaml:6", "web.yaml:28"} <= positions
+    assert {"web.yaml:7", "web.yaml:32"} <= positions
 
 
 def test_doubts_are_told_with_their_place() -> None:
     text = WEB.replace("destination: {host: web}", "destination: {host: wbe}")
     [problem] = translate(read(text), GATEWAY).problems
-    assert problem.position == "web.yaml:30"
+    assert problem.position == "web.yaml:34"
     assert "wbe" in problem.text
 
 
