@@ -193,7 +193,7 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     routes = GatewayRoutes(scope, client, settings, memo)
     configurations = _by_name(routes.of_port(one) for one in ports if one.is_http)
     for configuration in configurations:
-        problems += memo.get(shadowed_rules, configuration)
+        problems += memo.nest(shadowed_rules, configuration)
     clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh)
     own = Part(listeners=_by_name(listeners), route_configurations=configurations)
     return Plan(parts=(clusters, memo.same(own))), (*problems, *cluster_problems)

@@ -15,7 +15,7 @@ from meshgate.api import Ref
 from meshgate.mesh import BoundServer, BoundVirtualService, Memo, Scope, host_specificity
 from meshgate.plan import names
 from meshgate.plan.client import Client
-from meshgate.plan.destinations import destinations_of
+from meshgate.plan.destinations import KnownHosts, destinations_of, known_hosts
 from meshgate.plan.gateway_servers import PortServers
 from meshgate.plan.http_routes import RouteContext, routes_of
 from meshgate.plan.outbound_settings import OutboundSettings
@@ -73,13 +73,14 @@ class GatewayRoutes:
         )
 
     def _add_server(self, server: BoundServer, hosts: dict[str, _Host], made: Made) -> None:
-        number = _number(server)
+        number, context = _number(server), self._context(server)
         redirects = bool(server.server.tls and server.server.tls.https_redirect)
         for virtual_service in self._scope.virtual_services_of(server.gateway):
-            common = server.common_hosts(virtual_service.namespace, virtual_service.hosts)
+            common = self._memo.get(_common_hosts, server, virtual_service)
             source = (server.gateway, virtual_service.ref)
             if common and source not in made:
-                made[source] = self._routes(virtual_service, server, number)
+                known = known_hosts(virtual_service, self._scope)
+                made[source] = self._memo.get(_routes, virtual_service, known, context)
             routes = made[source] if common else ()
             for name in common if routes else ():
                 hosts.setdefault(name, _Host(number)).add(source, routes, redirects=redirects)
@@ -89,20 +90,17 @@ class GatewayRoutes:
                 if not owner:
                     hosts.setdefault(name, _Host(number)).redirects = True
 
-    def _routes(self, virtual_service: BoundVirtualService, server: BoundServer, number: int) -> tuple[RoutePlan, ...]:
-        domain = self._settings.config_domain
-        context = RouteContext(
+    def _context(self, server: BoundServer) -> RouteContext:
+        return RouteContext(
             namespace=self._client.source_namespace,
             labels=self._client.labels,
             gateways=frozenset({server.gateway}),
-            port=number,
+            port=_number(server),
             is_tls=server.server.tls is not None,
-            domain=domain,
+            domain=self._settings.config_domain,
             default_retry=self._settings.mesh.default_http_retry_policy,
             appends_forwarded_host=appends_forwarded_host(self._settings.mesh),
         )
-        found = destinations_of(virtual_service, self._scope, domain, called_port_only=False)
-        return self._memo.get(routes_of, virtual_service, context, found)
 
     def _joined(self, hosts: dict[str, _Host]) -> Iterator[VirtualHostPlan]:
         """Hosts with equal routes become one virtual host, named after the most specific of them."""
@@ -121,6 +119,15 @@ class GatewayRoutes:
                     origin=host.routes[0].origin if host.routes else None,
                 )
         yield from found.values()
+
+
+def _common_hosts(server: BoundServer, virtual_service: BoundVirtualService) -> tuple[str, ...]:
+    return server.common_hosts(virtual_service.namespace, virtual_service.hosts)
+
+
+def _routes(virtual_service: BoundVirtualService, known: KnownHosts, context: RouteContext) -> tuple[RoutePlan, ...]:
+    found = destinations_of(virtual_service, known, context.domain, called_port_only=False)
+    return routes_of(virtual_service, context, found)
 
 
 def _number(server: BoundServer) -> int:

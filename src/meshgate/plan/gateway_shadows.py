@@ -7,10 +7,10 @@ by a route that takes everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from meshgate.api import Origin, Problem, codes
-from meshgate.mesh import warning
+from meshgate.mesh import Memo, warning
 from meshgate.plan.route_matches import is_catch_all
 from meshgate.plan.values import (
     PathExact,
@@ -25,11 +25,11 @@ Shadow = tuple[Origin, Origin]
 """A rule's match, and what takes its requests."""
 
 
-def shadowed_rules(configuration: RouteConfigurationPlan) -> tuple[Problem, ...]:
+def shadowed_rules(memo: Memo, configuration: RouteConfigurationPlan) -> tuple[Problem, ...]:
     """IST0130 for rules that nothing reaches, because a rule of another VirtualService comes first."""
     hosts: dict[Shadow, list[str]] = {}
     for host in configuration.virtual_hosts:
-        for shadow in _shadows(host):
+        for shadow in memo.get(_shadows, host):
             hosts.setdefault(shadow, []).extend(host.domains)
     return tuple(_problem(shadow, names) for shadow, names in hosts.items())
 
@@ -42,7 +42,8 @@ def _problem(shadow: Shadow, hosts: Iterable[str]) -> Problem:
     return warning(codes.UNREACHABLE_RULE, lost, text, hint)
 
 
-def _shadows(host: VirtualHostPlan) -> Iterator[Shadow]:
+def _shadows(host: VirtualHostPlan) -> tuple[Shadow, ...]:
+    found: list[Shadow] = []
     earlier = _Earlier()
     for route in host.routes:
         origin, winner = route.origin, earlier.taking(route.match)
@@ -51,7 +52,8 @@ def _shadows(host: VirtualHostPlan) -> Iterator[Shadow]:
         if winner is None:
             earlier.add(route, origin)
         elif winner.ref != origin.ref:
-            yield origin, winner
+            found.append((origin, winner))
+    return tuple(found)
 
 
 class _Earlier:
