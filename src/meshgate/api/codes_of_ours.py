@@ -151,6 +151,20 @@ OURS: Final[Mapping[str, Code]] = {
         "A subset's policy takes effect only on what a VirtualService sends to the subset by name.",
         "Route to the subset (all of the traffic, if need be), or put the policy above the subsets.",
     ),
+    codes.REPEATED_POLICY: Code(
+        "RepeatedPolicy",
+        "warning",
+        "two DestinationRules of a namespace say different things of one host",
+        "They are joined: of policies for the whole host, and of subsets of one name, the oldest rule's alone counts.",
+        "Join the rules into one, or give the subset another name.",
+    ),
+    codes.NO_FAILOVER: Code(
+        "NoFailover",
+        "warning",
+        "a policy fails over to other localities, and has no outlier detection",
+        "Without it a proxy never learns that an endpoint fails, so Istio sets no priorities at all.",
+        "Add outlierDetection to the same policy.",
+    ),
     codes.FAULT_FIRST: Code(
         "FaultBeforeRetryAndTimeout",
         "info",

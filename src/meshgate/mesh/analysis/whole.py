@@ -20,6 +20,7 @@ from meshgate.mesh.analysis.mesh_rules import (
     shared_host_problems,
     subset_hosts,
 )
+from meshgate.mesh.analysis.policies import failover_problems, repeated_policy_problems
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
@@ -41,6 +42,8 @@ def analysis(memo: Memo, world: World, beside: Beside) -> tuple[Problem, ...]:
     found = [
         *memo.nest(_of_virtual_services, world.virtual_services, services, world.destination_rules, world.gateways),
         *memo.nest(_of_rules, world.destination_rules, services, labels),
+        *memo.get(repeated_policy_problems, world.destination_rules),
+        *(problem for rule in world.destination_rules for problem in memo.get(failover_problems, rule)),
         *memo.nest(_of_idle_subsets, world.destination_rules, world.virtual_services, domain),
         *memo.get(taken_host_problems, world.services, services),
         *memo.nest(_of_gateways, world.gateways, labels),
