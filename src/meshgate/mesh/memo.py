@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Entry:
-    """A value, the entries that it was made of, and by how many it is held (other entries, and turns)."""
+    """A value, the entries that it was made of, and by how many it is held: other entries, and the last turns."""
 
     __slots__ = ("holders", "key", "parts", "value")
 
@@ -45,7 +45,10 @@ class Memo:
 
     def turn(self) -> None:
         """Begin a turn (a build, with what is planned from it): what neither it nor the one before asks for goes."""
-        gone, self._asked_before, self._asked = self._asked_before, self._asked, set()
+        for entry in self._asked - self._asked_before:
+            entry.holders += 1
+        gone = self._asked_before - self._asked
+        self._asked_before, self._asked = self._asked, set()
         self._release(gone)
 
     def get(self, make: Callable[..., T], *inputs: Hashable) -> T:
@@ -71,9 +74,8 @@ class Memo:
     def _hold(self, entry: _Entry) -> object:
         if self._parts is not None:
             self._parts.append(entry)
-        elif entry not in self._asked:
+        else:
             self._asked.add(entry)
-            entry.holders += 1
         return entry.value
 
     def _made(self, key: Hashable, make: Callable[..., object], arguments: tuple[object, ...]) -> _Entry:

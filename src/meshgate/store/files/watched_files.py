@@ -18,7 +18,7 @@ from watchfiles import Change, awatch
 from meshgate.aio import Latest
 from meshgate.api import Problem, Ref, codes
 from meshgate.store.admission import Admission
-from meshgate.store.core import Inadmissible, Raw, StatusFault, Write, meta
+from meshgate.store.core import Inadmissible, StatusFault, Write, meta
 from meshgate.store.sqlite import Store
 
 from .file_set import (
@@ -53,8 +53,10 @@ class WatchedFiles:
         self._admission = admission
         self._paths = tuple(paths)
         self._parsed: dict[str, tuple[str, ParsedFile]] = {}
-        self._said: dict[Ref, tuple[Wanted, Raw]] = {}
-        """What was wanted of each object, and the object that said it."""
+        self._said: dict[Ref, Wanted] = {}
+        """What each object was made to say."""
+        self._said_at = 0
+        """The revision of the store at which they did."""
         self.problems: Latest[tuple[Problem, ...]] = Latest(())
         """What is wrong with the files now; empty when the store says what they say."""
 
@@ -117,8 +119,7 @@ class WatchedFiles:
         while True:
             owners = self._store.owners()
             namespaces = [meta(raw)["name"] for raw in self._store.list("Namespace")]
-            saying = self._saying(found)
-            writes = writes_of(found, owners, namespaces, saying)
+            writes = writes_of(found, owners, namespaces, self._saying(found))
             try:
                 written = await self._admission.write(writes)
             except Inadmissible as fault:
@@ -126,7 +127,7 @@ class WatchedFiles:
             except StatusFault as fault:
                 refused = blamed(found, [_problem_of(fault, writes, found)])
             else:
-                self._remember(found, saying)
+                self._remember(found)
                 return found, written.problems
             if not refused:
                 return found, ()
@@ -134,19 +135,15 @@ class WatchedFiles:
 
     def _saying(self, found: FileSet) -> set[Ref]:
         """The objects that nobody has to look at: they want what they wanted, and were not written to since."""
-        return {
-            ref
-            for ref, (wanted, raw) in self._said.items()
-            if found.wanted.get(ref) == wanted and self._store.get(ref.kind, ref.namespace, ref.name) is raw
-        }
+        changes = self._store.changes_since(self._said_at)
+        if changes is None:
+            return set()
+        wanted = found.wanted
+        same = {ref for ref, said in self._said.items() if (now := wanted.get(ref)) is said or now == said}
+        return same.difference(change.ref for change in changes)
 
-    def _remember(self, found: FileSet, saying: set[Ref]) -> None:
-        for ref in self._said.keys() - found.wanted.keys():
-            del self._said[ref]
-        for ref in found.wanted.keys() - saying:
-            raw = self._store.get(ref.kind, ref.namespace, ref.name)
-            if raw is not None:
-                self._said[ref] = found.wanted[ref], raw
+    def _remember(self, found: FileSet) -> None:
+        self._said, self._said_at = dict(found.wanted), self._store.revision.value
 
 
 def _problem_of(fault: StatusFault, writes: Sequence[Write], found: FileSet) -> Problem:
