@@ -83,6 +83,13 @@ def test_run_makes_a_pod_of_a_process_until_it_is_interrupted(mesh: Mesh, tmp_pa
     assert mesh.get("pods", "-l", "app=web")["items"] == []
     assert mesh.get("services", "-l", "app=web")["items"] == []
 
+    killed = subprocess.Popen([*MESHGATE, *line.split()[1:]], cwd=tmp_path, env=mesh.environment)
+    mesh.wait_ready("app=web")
+    killed.kill()
+    killed.wait(timeout=60)
+    wait_until(lambda: mesh.get("services", "-l", "app=web")["items"] == [], "what was killed leaves no Service")
+    wait_until(lambda: mesh.pods("app=web") == [], "what was killed leaves no pod")
+
 
 SLEEP = """
 apiVersion: v1

@@ -2,17 +2,20 @@
 
 The command runs in the caller's directory with the caller's user and groups, without the caller's environment, behind
 a sidecar. It is an ordinary Pod but for an annotation that says whose it is; so everything else works on it, too: get,
-logs, exec, rules. What it writes goes to standard output; its exit code is ours.
+logs, exec, rules. What it writes goes to standard output; its exit code is ours. A guard of its own session removes
+the objects if this process is killed before it could.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ from meshgate.errors import MeshgateError, UsageError
 CALLER = "meshgate.io/run"
 """Annotation by which a pod runs as whoever made it, in their directory (`host.pods.building`)."""
 CLEAN_UP_DEADLINE_S = 40.0
+GRACE_S = 5
+"""Between TERM and KILL: whoever presses Ctrl-C waits for it where the command, as first process, ignores TERM."""
 CODE_OF_INTERRUPT = 130
 HOPELESS = frozenset({"CreateContainerConfigError", "CreateContainerError", "ErrImageUnmapped", "RunContainerError"})
 """Reasons of waiting that no waiting mends."""
@@ -84,7 +89,11 @@ def pod_object(wish: Wish) -> dict[str, Any]:
             "labels": labels,
             "annotations": {CALLER: json.dumps(caller)},
         },
-        "spec": {"restartPolicy": "Never", "containers": [container]},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": GRACE_S,
+            "containers": [container],
+        },
     }
 
 
@@ -114,21 +123,41 @@ def state_of(pod: Mapping[str, Any], container: str) -> Mapping[str, Any]:
     return state
 
 
+_GUARD = 'read -r word || exec "$@" >/dev/null 2>&1'
+"""A shell that reads one line, or, when there is none because its writer has been killed, does what it was given."""
+
+
+@contextlib.contextmanager
+def guarded(wish: Wish, data_dir: Path) -> Iterator[None]:
+    """The pod and its Service go even if this process is killed: the kernel closes its end of the guard's pipe."""
+    names = [f"pod/{wish.name}", *([f"service/{wish.name}"] if wish.ports else [])]
+    delete = ["delete", *names, "-n", wish.namespace, "--ignore-not-found", "--no-wait", "--data-dir", str(data_dir)]
+    words = ["/bin/sh", "-c", _GUARD, "guard", sys.executable, "-m", "meshgate", *delete]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True) as guard:
+        assert guard.stdin is not None
+        try:
+            yield
+        finally:
+            guard.stdin.write(b"done\n")
+
+
 class Run:
     """One run: objects made, output carried, exit code found, objects removed."""
 
-    def __init__(self, client: Client, wish: Wish) -> None:
+    def __init__(self, client: Client, wish: Wish, data_dir: Path) -> None:
         self._client = client
         self._wish = wish
+        self._data_dir = data_dir
 
     async def whole(self) -> int:
         objects = objects_of(self._wish)
         await self._client.transact(objects, mode="create")
-        try:
-            return await self._until_end()
-        finally:
-            async with asyncio.timeout(CLEAN_UP_DEADLINE_S):
-                await self._client.transact(objects, mode="delete", ignore_missing=True)
+        with guarded(self._wish, self._data_dir):  # not before: what has the name already is somebody else's
+            try:
+                return await self._until_end()
+            finally:
+                async with asyncio.timeout(CLEAN_UP_DEADLINE_S):
+                    await self._client.transact(objects, mode="delete", ignore_missing=True)
 
     async def _until_end(self) -> int:
         name, namespace = self._wish.name, self._wish.namespace
@@ -204,6 +233,6 @@ def command(
     )
 
     async def conversation(client: Client) -> int:
-        return await until_told_to_end(Run(client, wish))
+        return await until_told_to_end(Run(client, wish, data_dir))
 
     sys.exit(talk(data_dir, conversation))
