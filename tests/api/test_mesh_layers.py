@@ -99,7 +99,11 @@ def test_only_one_config_map_counts(metadata: dict[str, str], is_read: bool) -> 
             id="without effect, in the proxies' defaults",
         ),
         pytest.param(
-            "proxyInboundListenPort: 70000\n", "error", codes.SCHEMA, "data.mesh.proxyInboundListenPort", id="no port"
+            "proxyInboundListenPort: 70000\n",
+            "error",
+            codes.REFUSED_BY_ENVOY,
+            "data.mesh.proxyInboundListenPort",
+            id="no port",
         ),
         pytest.param(
             "proxyListenPort: 15101\n", "error", codes.NOT_IMPLEMENTED, "data.mesh.proxyListenPort", id="other port"

@@ -19,8 +19,11 @@ from tests.conformance.cases import Raw
 from tests.conformance.outcome import Outcome, summary, verdict
 from tests.conformance.validation_cases import VerdictCase, verdict_files
 
-_LENIENT = frozenset({codes.SCHEMA, codes.DUPLICATE_KEY, codes.BAD_METADATA, codes.NOT_IMPLEMENTED})
-"""What the webhook does not refuse: it looks neither at the schema nor at the rules for names of all objects."""
+_LENIENT = frozenset(
+    {codes.SCHEMA, codes.DUPLICATE_KEY, codes.BAD_METADATA, codes.NOT_IMPLEMENTED, codes.REFUSED_BY_ENVOY}
+)
+"""What the webhook does not refuse: it looks neither at the schema, nor at the rules for names of all objects, nor at
+Envoy's."""
 
 _AS_USERS = Decoder(IMPLEMENTED, unknown="warning")
 _AS_ISTIO = Decoder(EVERYTHING, unknown="warning")

@@ -95,6 +95,13 @@ OURS: Final[Mapping[str, Code]] = {
         "A cluster's API server refuses the object before istiod sees it.",
         "Do as the message says; then it works on both.",
     ),
+    codes.REFUSED_BY_ENVOY: Code(
+        "RefusedByEnvoy",
+        "error",
+        "a value that istiod would accept, but that Envoy refuses",
+        "Envoy would refuse the whole resource and go on with the last one, for all hosts and objects that share it.",
+        "Do as the message says; then it works everywhere.",
+    ),
     codes.WITHOUT_EFFECT: Code(
         "WithoutEffect",
         "info",
@@ -164,6 +171,13 @@ OURS: Final[Mapping[str, Code]] = {
         "a policy fails over to other localities, and has no outlier detection",
         "Without it a proxy never learns that an endpoint fails, so Istio sets no priorities at all.",
         "Add outlierDetection to the same policy.",
+    ),
+    codes.ONE_NAME: Code(
+        "OneNameOnly",
+        "warning",
+        "a service of resolution DNS_ROUND_ROBIN has several endpoints",
+        "Envoy takes one name for such a service, so the first endpoint alone is used.",
+        "Take resolution DNS, or leave one endpoint.",
     ),
     codes.FAULT_FIRST: Code(
         "FaultBeforeRetryAndTimeout",

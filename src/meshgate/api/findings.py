@@ -15,6 +15,7 @@ from meshgate.api.resource import Spec
 from meshgate.api.rules.annotations import annotation_findings
 from meshgate.api.rules.data import config_map_findings, secret_findings
 from meshgate.api.rules.destination_rule import destination_rule_findings
+from meshgate.api.rules.envoy_limits import policy_limits, route_limits
 from meshgate.api.rules.finding import Finding
 from meshgate.api.rules.gateway import gateway_findings
 from meshgate.api.rules.known_annotations import known_annotation_findings
@@ -70,8 +71,10 @@ def _networking(
             yield from gateway_findings(meta, spec)
         case VirtualService():
             yield from virtual_service_findings(meta, spec)
+            yield from route_limits(spec)
         case DestinationRule():
             yield from destination_rule_findings(meta, spec)
+            yield from policy_limits(spec)
         case ServiceEntry():
             yield from service_entry_findings(meta, spec)
         case WorkloadEntry():

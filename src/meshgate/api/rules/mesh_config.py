@@ -26,7 +26,7 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
     yield from port("proxyListenPort", mesh.proxy_listen_port)
     if mesh.proxy_inbound_listen_port not in range(1, HIGHEST_PORT + 1):  # istiod does not look at it, but Envoy does
         text = f"{mesh.proxy_inbound_listen_port} is no port"
-        yield Finding("proxyInboundListenPort", text, f"ports are 1 to {HIGHEST_PORT}", code=codes.SCHEMA)
+        yield Finding("proxyInboundListenPort", text, f"ports are 1 to {HIGHEST_PORT}", code=codes.REFUSED_BY_ENVOY)
     yield from _captured_ports(mesh)
     yield from duration("connectTimeout", mesh.connect_timeout)
     if mesh.connect_timeout > LONGEST_CONNECT_TIMEOUT:

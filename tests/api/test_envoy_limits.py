@@ -1,0 +1,63 @@
+"""What istiod takes and Envoy does not is refused here, at the object that it stands in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshgate.api import codes, decode
+from tests.api.objects import DESTINATION_RULE, VIRTUAL_SERVICE, Raw, changed
+
+_ROUTE = [{"destination": {"host": "web"}}]
+_RING = {"loadBalancer": {"consistentHash": {"useSourceIp": True, "ringHash": {"minimumRingSize": 2**23 + 1}}}}
+
+
+def _http(**fields: Any) -> Raw:
+    return changed(VIRTUAL_SERVICE, "spec.http", [{"route": _ROUTE, **fields}])
+
+
+def _headers(**operations: Any) -> Raw:
+    return _http(headers={"request": operations})
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        pytest.param(
+            changed(VIRTUAL_SERVICE, "spec.http", [{"directResponse": {"status": 600}}]),
+            "spec.http[0].directResponse.status",
+            id="status of an answer",
+        ),
+        pytest.param(
+            _http(fault={"abort": {"httpStatus": 600, "percentage": {"value": 1}}}),
+            "spec.http[0].fault.abort.httpStatus",
+            id="status of a fault",
+        ),
+        pytest.param(
+            _http(match=[{"queryParams": {"": {"exact": "a"}}}]), "spec.http[0].match[0].queryParams", id="parameter"
+        ),
+        pytest.param(_headers(set={"a": "b\n"}), "spec.http[0].headers.request.set.a", id="line break in a header"),
+        pytest.param(_headers(remove=["a\r"]), "spec.http[0].headers.request.remove[0]", id="line break in a name"),
+        pytest.param(
+            changed(_http(), "spec.http.0.route.0.headers", {"response": {"add": {"a": "\0"}}}),
+            "spec.http[0].route[0].headers.response.add.a",
+            id="zero in a header",
+        ),
+        pytest.param(_http(rewrite={"authority": "a\n"}), "spec.http[0].rewrite.authority", id="line break in a host"),
+        pytest.param(
+            changed(DESTINATION_RULE, "spec.trafficPolicy", _RING),
+            "spec.trafficPolicy.loadBalancer.consistentHash.ringHash.minimumRingSize",
+            id="ring",
+        ),
+        pytest.param(
+            changed(DESTINATION_RULE, "spec.subsets", [{"name": "v1", "trafficPolicy": _RING}]),
+            "spec.subsets[0].trafficPolicy.loadBalancer.consistentHash.ringHash.minimumRingSize",
+            id="ring of a subset",
+        ),
+    ],
+)
+def test_what_envoy_refuses_is_refused(raw: Raw, path: str) -> None:
+    resource, (problem,) = decode(raw)
+    assert resource is None
+    assert (problem.code, problem.path) == (codes.REFUSED_BY_ENVOY, path)
