@@ -72,7 +72,7 @@ spec:
         host: web
         port: {number: 70000}
       weight: -1
-  tls: []
+  tcp: [{match: [{sourceSubnet: 10.0.0.0/8}], route: [{destination: {host: web}}]}]
 """
     (document,), _ = documents(text, "web.yaml")
     resource, problems = decode(document.raw, document.position)
@@ -84,7 +84,7 @@ spec:
         ("web.yaml:12", "spec.http[0].timeout", codes.WRONG_TYPE),
         ("web.yaml:14", "spec.http[0].retries.attempts", codes.WRONG_TYPE),
         ("web.yaml:18", "spec.http[0].route[0].destination.port.number", codes.WRONG_TYPE),
-        ("web.yaml:20", "spec.tls", codes.NOT_IMPLEMENTED),
+        ("web.yaml:20", "spec.tcp[0].match[0].sourceSubnet", codes.NOT_IMPLEMENTED),
         ("web.yaml:19", "spec.http[0].route[0].weight", codes.INVALID),
     ]
     assert {problem.ref for problem in problems} == {Ref("VirtualService", "default", "web")}
@@ -111,7 +111,14 @@ spec:
         ),
         pytest.param("spec.http.0.name", 1, "spec.http[0].name", codes.WRONG_TYPE, '"1"', id="number for a text"),
         pytest.param("spec.http.0.tls", [], "spec.http[0].tls", codes.UNKNOWN_FIELD, "", id="field of something else"),
-        pytest.param("spec.tls", [{}], "spec.tls", codes.NOT_IMPLEMENTED, "not implemented yet", id="not implemented"),
+        pytest.param(
+            "spec.tcp",
+            [{"match": [{"sourceSubnet": "10.0.0.0/8"}], "route": [{"destination": {"host": "web"}}]}],
+            "spec.tcp[0].match[0].sourceSubnet",
+            codes.NOT_IMPLEMENTED,
+            "not implemented yet",
+            id="not implemented",
+        ),
         pytest.param("metadata.name", REMOVED, "metadata.name", codes.BAD_METADATA, "needs a name", id="no name"),
         pytest.param("metadata.name", "A_b", "metadata.name", codes.BAD_METADATA, "no name of a", id="bad name"),
         pytest.param(
@@ -367,8 +374,7 @@ def test_claims_of_jwts_wait_for_their_authentication(place: str, key: str) -> N
 
 
 def test_what_is_not_implemented_is_listed_for_the_conformance_runner() -> None:
-    raw = changed(objects.VIRTUAL_SERVICE, "spec.tls", [{}])
-    raw = changed(raw, "spec.tcp", [{"match": [{"sourceSubnet": "10.0.0.0/8"}]}])
-    assert unimplemented(raw) == ("VirtualService.spec.tcp.match.sourceSubnet", "VirtualService.spec.tls")
+    raw = changed(objects.VIRTUAL_SERVICE, "spec.tcp", [{"match": [{"sourceSubnet": "10.0.0.0/8"}]}])
+    assert unimplemented(raw) == ("VirtualService.spec.tcp.match.sourceSubnet",)
     assert unimplemented({**raw, "apiVersion": "networking.istio.io/v1", "kind": "Sidecar"}) == ("Sidecar",)
     assert unimplemented(objects.VIRTUAL_SERVICE) == ()

@@ -13,7 +13,7 @@ from tests.conformance.outcome import Status
 from tests.conformance.validation import run_case
 from tests.conformance.validation_cases import VALIDATION, VerdictCase
 
-TLS = [{"match": [{"sniHosts": ["web"]}], "route": [{"destination": {"host": "web"}}]}]
+SUBNET = [{"match": [{"sourceSubnet": "10.0.0.0/8"}], "route": [{"destination": {"host": "web"}}]}]
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ TLS = [{"match": [{"sniHosts": ["web"]}], "route": [{"destination": {"host": "we
         pytest.param("spec.hosts", ["a b"], False, "passed", "", id="both refuse it"),
         pytest.param("spec.hosts", ["a b"], True, "failed", "a b", id="only we refuse it"),
         pytest.param("spec.hosts", ["web"], False, "failed", "expected invalid", id="only Istio refuses it"),
-        pytest.param("spec.tls", TLS, True, "skipped", "VirtualService.spec.tls", id="not implemented"),
-        pytest.param("spec.tls", [{}], False, "passed", "", id="refused, and not implemented"),
+        pytest.param("spec.tcp", SUBNET, True, "skipped", "sourceSubnet", id="not implemented"),
+        pytest.param("spec.tcp", [{**SUBNET[0], "route": []}], False, "passed", "", id="refused, and not implemented"),
         pytest.param("spec.htp", [], True, "passed", "", id="unknown field"),
         pytest.param("htp", [], False, "passed", "", id="unknown field at the top"),
         pytest.param("apiVersion", "networking.istio.io/v9", True, "passed", "", id="any API version"),

@@ -32,7 +32,7 @@ _POLICY: Final = (
 IMPLEMENTED: Final[Table] = {
     "Gateway.spec": ("selector", "servers"),
     "Gateway.spec.servers": ("port", "hosts", "tls", "bind", "name", "defaultEndpoint"),
-    "VirtualService.spec": ("hosts", "gateways", "exportTo", "http", "tcp"),
+    "VirtualService.spec": ("hosts", "gateways", "exportTo", "http", "tls", "tcp"),
     "VirtualService.spec.http": (
         "name",
         "match",
