@@ -31,7 +31,7 @@ POLICIES = {
     "least-request": "loadBalancer: {simple: LEAST_REQUEST}",
     "random": "loadBalancer: {simple: RANDOM}",
     "full": f"portLevelSettings: [{{port: {{number: 8000}}, connectionPool: {FULL}}}]",
-    "ejecting": "outlierDetection: {consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 3m}",
+    "ejecting": "outlierDetection: {consecutive5xxErrors: 2, interval: 1s, maxEjectionPercent: 50}",
 }
 BY_PATH = """
 - {match: [{uri: {prefix: /v2}}], route: [{destination: {host: by-subset, subset: v2}}]}
