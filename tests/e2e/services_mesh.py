@@ -33,6 +33,7 @@ SERVICES = {
         ports: [{name: http, port: 8000}]}""",
     "outside": "{selector: {app: outside}, ports: [{name: http, port: 8000}]}",
     "also-echo": "{type: ExternalName, externalName: echo.default.svc.cluster.local}",
+    "also-static": "{type: ExternalName, externalName: static.example.com}",
     "by-endpoints": "{ports: [{name: http, port: 80}]}",
     "by-slice": "{ports: [{name: http, port: 80}]}",
 }

@@ -77,6 +77,15 @@ def test_another_name_of_a_service(services: ServicesMesh) -> None:
         assert answer.instance == "admin"
 
 
+def test_another_name_of_an_entry(services: ServicesMesh) -> None:
+    other, name, answer = services.sleep.ask(
+        resolve("also-static"), resolve("static.example.com"), http("http://also-static/")
+    )
+    assert other == name
+    assert answer.instance == "outside"
+    assert answer.headers.get(ATTEMPTS) == "1"
+
+
 def test_pods_that_are_not_ready_serve_only_where_the_service_publishes_them(services: ServicesMesh) -> None:
     late = services.addresses("app=late")
     for client in both(services):

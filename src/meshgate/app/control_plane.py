@@ -52,6 +52,7 @@ from meshgate.host.streams import HostStreams
 from meshgate.kube import KubeDeps, serve
 from meshgate.mesh import Facts
 from meshgate.store.admission import Admission
+from meshgate.store.core import StatusFault
 from meshgate.store.files import WatchedFiles
 from meshgate.store.sqlite import Store
 from meshgate.xds.server import AdsServer
@@ -202,11 +203,15 @@ class ControlPlane:
         )
 
     async def _settle_endpoints(self) -> None:
-        """An ending pod is out of every proxy's endpoints before its applications are told to end."""
-        async with asyncio.timeout(SETTLE_S + 1):
-            await self.pipeline.wait_built(self.store.revision.value)
-            await self._machine.wait_followed()
-            await self.ads.wait_applied(SETTLE_S)
+        """An ending pod is out of every proxy's endpoints before its applications are told to end; at best."""
+        try:
+            async with asyncio.timeout(SETTLE_S + 1):
+                await self.pipeline.wait_built(self.store.revision.value)
+                await self._machine.wait_followed()
+                await self.ads.wait_applied(SETTLE_S)
+        except (TimeoutError, StatusFault) as fault:
+            # a busy machine, an edge that does not run yet, objects that cannot be compiled: the pod ends all the same
+            log.info("a pod ends before all proxies have heard of it", extra={"reason": str(fault) or "too late"})
 
     async def _load_files(self, group: asyncio.TaskGroup) -> None:
         ready = asyncio.Event()
