@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -75,6 +75,7 @@ class Pipeline:
         self._settle = settle
         self._now = now
         self._decoded = Decoded()
+        self._known: tuple[tuple[Problem, ...], frozenset[Problem]] = ((), frozenset())
         self._guests: dict[str, Proxy] = {}
         self._objects: dict[Ref, Raw] = {}
         self._followed = -1
@@ -119,20 +120,31 @@ class Pipeline:
         resources, problems = self._decoded.tried(changes)
         if has_errors(problems) or not any(change.ref.kind in KINDS_COMPILED for change in changes):
             return problems
-        places = {change.ref: change.positions for change in changes}
-        after = {change.ref: change.after for change in changes}
-        known = {_same(problem) for problem in self.built.value.problems}
         proxies = self._guests | proxies_of(resources)
-        for problem in self._compiler.compile(resources, proxies.values()).problems:
-            if problem.ref is None or is_suppressed(problem, after.get(problem.ref) or self._raw(problem.ref)):
+        compiled = self._compiler.compile(resources, proxies.values()).problems
+        return (*problems, *self._news(compiled, changes, frozenset(problems)))
+
+    def _news(
+        self, compiled: Iterable[Problem], changes: Iterable[Change], told: frozenset[Problem]
+    ) -> Iterator[Problem]:
+        """The problems of the objects that change, and those of others that they do not have now."""
+        changing = {change.ref: change for change in changes}
+        known = self._known_problems()
+        for problem in compiled:
+            change = changing.get(problem.ref) if problem.ref is not None else None
+            if problem.ref is None or problem in told or (change is None and problem in known):
                 continue
-            if problem.ref in places and problem not in problems:
-                positions = places[problem.ref]
-                position = positions.at(problem.path) if positions else problem.position
-                problems += (msgspec.structs.replace(problem, position=position),)
-            elif problem.ref not in places and _same(problem) not in known:
-                problems += (self._at(problem),)
-        return problems
+            raw, positions = (change.after, change.positions) if change is not None else (None, None)
+            if not is_suppressed(problem, raw or self._raw(problem.ref)):
+                place = positions.at(problem.path) if positions else problem.position
+                yield msgspec.structs.replace(problem, position=place) if place else self._at(problem)
+
+    def _known_problems(self) -> frozenset[Problem]:
+        """What is wrong now, wherever it is written."""
+        problems = self.built.value.problems
+        if self._known[0] is not problems:
+            self._known = problems, frozenset(_same(problem) for problem in problems)
+        return self._known[1]
 
     def invite(self, proxy_id: str, proxy: Proxy) -> None:
         """Plan for a proxy that is no pod of the mesh, now and whenever something changes, until it is dismissed."""
