@@ -18,7 +18,7 @@ def rule(name: str, spec: str, *, year: int = 2020, namespace: str = "default") 
 
 def problems(text: str, code: str) -> list[str]:
     found = [problem for problem in built(WEB + text)[1] if problem.code == code]
-    return [f"{problem.ref.name if problem.ref else str()} {problem.path}: {problem.text}" for problem in found]
+    return [f"{problem.ref and problem.ref.name} {problem.path}: {problem.text}" for problem in found]
 
 
 def test_what_an_older_rule_says_already() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meshgate.mesh import Memo, Scope, View, client_selectors, view_of
 from tests.mesh.objects import istio, service, snapshot
 
@@ -95,3 +97,21 @@ def test_rules_of_a_namespace_for_some_workloads_hide_those_of_the_service() -> 
     names = {key: rule.ref.name if rule else "" for key, rule in found.items()}
     # as in Istio: the namespace's own rules are looked at alone, even if none of them is for the workload
     assert names == {("shop", "a"): "own", ("shop", "b"): "", ("edge", "a"): "all", ("edge", "b"): "all"}
+
+
+def entry(name: str, port: str, address: str, year: int) -> str:
+    ports = (
+        f"ports: [{{number: 80, name: {port}, protocol: HTTP}}, {{number: {8000 + year}, name: own, protocol: HTTP}}]"
+    )
+    spec = f"{{hosts: [a.org], {ports}, resolution: DNS, endpoints: [{{address: {address}}}]}}"
+    return istio("ServiceEntry", name, spec, created=f"{year}-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(("port", "behind_80"), [("http", ["one.org", "two.org"]), ("web", ["one.org"])])
+def test_entries_of_a_namespace_for_one_host_are_joined(port: str, behind_80: list[str]) -> None:
+    text = entry("two", port, "two.org", 2021) + entry("one", "http", "one.org", 2020)
+    joined = scope(text).by_host["a.org"]
+    assert [(one.number, one.name) for one in joined.ports] == [(80, "http"), (10020, "own"), (10021, "own")]
+    found = [(each.port, each.endpoint.address) for each in joined.fixed]
+    assert [address for port, address in found if port == 80] == behind_80
+    assert [pair for pair in found if pair[0] != 80] == [(10020, "one.org"), (10021, "two.org")]

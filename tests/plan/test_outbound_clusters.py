@@ -91,6 +91,18 @@ def test_kinds_of_endpoints(resolution: str, sidecar: str, router: str) -> None:
         assert (found.lb_policy == "CLUSTER_PROVIDED") is (expected == "ORIGINAL_DST")
 
 
+def test_round_robin_takes_one_name() -> None:
+    text = entry("DNS_ROUND_ROBIN", ", endpoints: [{address: one.org}]").replace("name: out", "name: one")
+    text += entry("DNS_ROUND_ROBIN", ", endpoints: [{address: two.org}]").replace("name: out", "name: two")
+    found = cluster(planned(text), "outbound|80||a.org").load_assignment
+    assert found is not None
+    assert [len(one.endpoints) for one in found.localities] == [1]
+    assert problems(text) == [
+        'ServiceEntry/default/one spec.hosts[0]: port 80 of "a.org" has 2 endpoints; "one.org" alone is used; '
+        "take resolution DNS for several [MG0123]"
+    ]
+
+
 def test_headless_services_pass_through_sidecars_only() -> None:
     text = service("db", "tcp:80", ip="None")
     assert cluster(planned(text), f"outbound|80||db.{LOCAL}").type == "ORIGINAL_DST"

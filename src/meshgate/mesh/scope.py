@@ -160,12 +160,14 @@ def _can_join(one: MeshService, other: MeshService) -> bool:
 
 
 def _joined(one: MeshService, other: MeshService) -> MeshService:
-    numbers = {port.number for port in one.ports}
+    """Both have a say in what is behind a port that they call alike; else the port is the older one's."""
+    names = {port.number: port.name for port in one.ports}
+    gone = {port.number for port in other.ports if names.get(port.number, port.name) != port.name}
     return msgspec.structs.replace(
         one,
-        ports=one.ports + tuple(port for port in other.ports if port.number not in numbers),
+        ports=one.ports + tuple(port for port in other.ports if port.number not in names),
         addresses=tuple(dict.fromkeys(one.addresses + other.addresses)),
-        fixed=one.fixed + tuple(fixed for fixed in other.fixed if fixed.port not in numbers),
+        fixed=one.fixed + tuple(fixed for fixed in other.fixed if fixed.port not in gone),
     )
 
 

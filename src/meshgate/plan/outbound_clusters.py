@@ -38,11 +38,11 @@ Made = tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]
 def service_clusters(
     service: MeshService, port: Port, rule: BoundDestinationRule | None, client: Client, mesh: MeshConfig
 ) -> Made:
-    """The clusters for one port of a service. MG0102 where a policy asks for TLS that can't be had."""
+    """The clusters for one port of a service. MG0102 where a policy asks for TLS that can't be had, MG0123."""
     if port.protocol is Protocol.UDP or service.resolving is Resolving.ALIAS:
         return (), ()
     clusters: list[ClusterPlan] = []
-    problems: list[Problem] = []
+    problems: list[Problem] = [*_unused_endpoints(service, port)]
     for subset, labels in _subsets(rule):
         policy = effective_policy(rule, subset, port.number)
         base = _base(service, port, subset, policy, mesh)
@@ -110,6 +110,16 @@ def _balanced(base: ClusterPlan, policy: EffectivePolicy) -> ClusterPlan:
     )
 
 
+def _unused_endpoints(service: MeshService, port: Port) -> Iterator[Problem]:
+    """MG0123: Envoy takes one name for such a cluster, and would refuse more."""
+    if service.resolving is not Resolving.DNS_ROUND_ROBIN:
+        return
+    found = [fixed.endpoint.address for fixed in service.fixed if fixed.port == port.number]
+    if len(found) > 1:
+        text = f'port {port.number} of "{service.hostname}" has {len(found)} endpoints; "{found[0]}" alone is used'
+        yield warning(codes.ONE_NAME, service.origin, text, "take resolution DNS for several")
+
+
 class _Which(Struct, frozen=True, kw_only=True):
     """Which endpoints a cluster has."""
 
@@ -134,10 +144,12 @@ def _with_endpoints(cluster: ClusterPlan, which: _Which, dns: DnsSettings) -> It
         return
     found = [fixed.endpoint for fixed in service.fixed if fixed.port == port.number]
     chosen = [endpoint for endpoint in found if is_subset(labels, endpoint.labels)]
+    is_strict = service.resolving is Resolving.DNS
     if chosen:
+        chosen = chosen if is_strict else chosen[:1]  # Envoy refuses more
         yield msgspec.structs.replace(
             cluster,
-            type="STRICT_DNS" if service.resolving is Resolving.DNS else "LOGICAL_DNS",
+            type="STRICT_DNS" if is_strict else "LOGICAL_DNS",
             dns=dns,
             load_assignment=LoadAssignmentPlan(cluster=cluster.name, localities=localities(chosen, which.spread)),
         )
