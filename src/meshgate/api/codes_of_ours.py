@@ -95,6 +95,13 @@ OURS: Final[Mapping[str, Code]] = {
         "A cluster's API server refuses the object before istiod sees it.",
         "Do as the message says; then it works on both.",
     ),
+    codes.REFUSED_BY_ENVOY: Code(
+        "RefusedByEnvoy",
+        "error",
+        "a value that istiod would accept, but that Envoy refuses",
+        "Envoy would refuse the whole resource and go on with the last one, for all hosts and objects that share it.",
+        "Do as the message says; then it works everywhere.",
+    ),
     codes.WITHOUT_EFFECT: Code(
         "WithoutEffect",
         "info",
