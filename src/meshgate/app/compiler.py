@@ -57,7 +57,7 @@ class Compiler:
         return self._tables.of(plan(self._last[1].snapshot, proxy, self._memo)[0])
 
     def _compile(self, resources: Sequence[AnyResource], proxies: Iterable[Proxy]) -> Compiled:
-        resources = Resources(resources)
+        resources = resources if isinstance(resources, Resources) else Resources(resources)
         mesh, problems = mesh_config(mesh_layers(resources, self._settings))
         snapshot, found = build(resources, replace(self._facts, mesh=mesh), self._memo)
         all_problems = {*problems, *found}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from meshgate.api import KINDS, AnyResource, Problem, Ref, decode
+from meshgate.api import KINDS, AnyResource, Problem, Ref, Resources, decode
 from meshgate.store.core import Change, Positions
 
 Raw = Mapping[str, Any]
@@ -47,16 +47,16 @@ class Decoded:
                 self._faulty[ref] = read.problems
 
     @property
-    def resources(self) -> tuple[AnyResource, ...]:
+    def resources(self) -> Resources:
         """All objects that could be decoded."""
-        return tuple(resource for _, resource, _ in self._known.values() if resource is not None)
+        return Resources(resource for _, resource, _ in self._known.values() if resource is not None)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with objects by themselves."""
         return tuple(problem for problems in self._faulty.values() for problem in problems)
 
-    def tried(self, changes: Iterable[Change]) -> tuple[tuple[AnyResource, ...], tuple[Problem, ...]]:
+    def tried(self, changes: Iterable[Change]) -> tuple[Resources, tuple[Problem, ...]]:
         """The resources as they would be after these changes, and what is wrong with the changed ones.
 
         Nothing is remembered but the reading: if the changes are made, it is not done again.
@@ -71,7 +71,7 @@ class Decoded:
                 problems += read.problems
             if change.ref.kind in KINDS_COMPILED:
                 known[change.ref] = read.resource if read is not None else None
-        return tuple(resource for resource in known.values() if resource is not None), tuple(problems)
+        return Resources(resource for resource in known.values() if resource is not None), tuple(problems)
 
     def _read(self, ref: Ref, raw: Raw, positions: Positions | None = None) -> _Read:
         known, tried = self._known.get(ref), self._tried.get(ref)

@@ -31,7 +31,6 @@ from meshgate.api import (
 from meshgate.mesh.aliases import with_aliases
 from meshgate.mesh.analysis import analysis, beside
 from meshgate.mesh.destination_rules import BoundDestinationRule, bind_destination_rules
-from meshgate.mesh.discovery import discovered
 from meshgate.mesh.endpoints import (
     EndpointCollector,
     EndpointTable,
@@ -47,8 +46,8 @@ from meshgate.mesh.memo import Memo
 from meshgate.mesh.protocol import Protocol
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, service_order
 from meshgate.mesh.service_entries import RESOLVED_BY_NAME, service_entry_services
-from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
-from meshgate.mesh.targets import selecting_by_namespace, targets_by_address
+from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
+from meshgate.mesh.targets import AddressedTargets, selecting_by_namespace, targets_by_address
 from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION
 from meshgate.mesh.virtual_services import BoundVirtualService, bind_virtual_services
 from meshgate.mesh.visibility import Export
@@ -62,7 +61,7 @@ def build(
     resources: Iterable[AnyResource], facts: Facts, memo: Memo | None = None
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """The snapshot of all objects, and what is wrong with how they refer to each other (sorted, no errors)."""
-    objects = discovered(resources if isinstance(resources, Resources) else Resources(resources), facts.mesh)
+    objects = resources if isinstance(resources, Resources) else Resources(resources)
     mesh, memo = facts.mesh, memo or Memo()
     memo.turn()
     workloads = tuple(sorted((workload_of(pod) for pod in of_type(objects, Pod)), key=_workload_order))
@@ -185,7 +184,7 @@ def _endpoints(
 
 def _with_targets(
     memo: Memo, services: tuple[MeshService, ...], found: tuple[tuple[Key, tuple[MeshEndpoint, ...]], ...]
-) -> tuple[EndpointTable, Mapping[str, tuple[ServiceTarget, ...]]]:
+) -> tuple[EndpointTable, AddressedTargets]:
     """The table of these endpoints, which is the same as long as they are, and what is behind each address."""
     table = EndpointTable(by_port=dict(found))
     return table, targets_by_address(memo, services, table)

@@ -7,6 +7,7 @@ it, because they change without anything being planned again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -49,6 +50,12 @@ class ServiceTarget(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False
     target: int
 
 
+class Addressed(Protocol):
+    """Looks up what addresses serve."""
+
+    def of(self, address: str) -> tuple[ServiceTarget, ...]: ...
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything, at one moment. Built once, never written."""
 
@@ -58,7 +65,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """By namespace and name."""
     selecting: Mapping[str, tuple[MeshService, ...]]
     """By namespace: the services that select workloads by label."""
-    targets_by_address: Mapping[str, tuple[ServiceTarget, ...]]
+    targets_by_address: Addressed
     """What an address serves according to endpoints that are listed (not selected) somewhere."""
 
     @property

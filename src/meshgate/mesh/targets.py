@@ -7,7 +7,9 @@ and after; other services serve by the addresses that are listed for them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
 
 from meshgate.api import Labels, is_subset
 from meshgate.mesh.endpoints import EndpointTable
@@ -20,24 +22,47 @@ from meshgate.mesh.workloads import Workload
 _SERVED = frozenset({Resolving.ENDPOINTS, Resolving.PASSTHROUGH, Resolving.DNS, Resolving.DNS_ROUND_ROBIN})
 
 
-def targets_by_address(
-    memo: Memo, services: Iterable[MeshService], endpoints: EndpointTable
-) -> dict[str, tuple[ServiceTarget, ...]]:
-    """Service ports by the address of their endpoints."""
+BLOCK = 32
+"""Services: about the root of 1,000."""
+Listed = tuple[tuple[MeshEndpoint, ...], ...]
+"""The endpoints of a service's ports."""
+
+
+class AddressedTargets(Struct, frozen=True):
+    """Service ports by the address of their endpoints, in blocks: one that is as it was is taken over."""
+
+    blocks: tuple[Mapping[str, tuple[ServiceTarget, ...]], ...]
+
+    def of(self, address: str) -> tuple[ServiceTarget, ...]:
+        """All that an address serves."""
+        return tuple(target for block in self.blocks for target in block.get(address, ()))
+
+
+def targets_by_address(memo: Memo, services: Sequence[MeshService], endpoints: EndpointTable) -> AddressedTargets:
+    """What each address serves according to the endpoints that are listed (not selected) somewhere."""
+    listed = tuple(
+        tuple(endpoints.of(service.hostname, service.namespace, port.number) for port in service.ports)
+        for service in services
+    )
+    starts = range(0, len(services), BLOCK)
+    return AddressedTargets(
+        tuple(
+            memo.get(_block, tuple(services[start : start + BLOCK]), listed[start : start + BLOCK]) for start in starts
+        )
+    )
+
+
+def _block(services: tuple[MeshService, ...], listed: tuple[Listed, ...]) -> Mapping[str, tuple[ServiceTarget, ...]]:
     found: dict[str, list[ServiceTarget]] = defaultdict(list)
-    for service in services:
-        listed = tuple(endpoints.of(service.hostname, service.namespace, port.number) for port in service.ports)
-        if service.fixed or any(listed):
-            for address, target in memo.get(_addressed, service, listed):
-                found[address].append(target)
+    for service, endpoints in zip(services, listed, strict=True):
+        for address, target in _addressed(service, endpoints):
+            found[address].append(target)
     return {address: tuple(targets) for address, targets in found.items()}
 
 
-def _addressed(
-    service: MeshService, listed: tuple[tuple[MeshEndpoint, ...], ...]
-) -> tuple[tuple[str, ServiceTarget], ...]:
+def _addressed(service: MeshService, listed: Listed) -> Iterator[tuple[str, ServiceTarget]]:
     """The ports of a service with the addresses of their endpoints, those listed and those in itself."""
-    return tuple(
+    return (
         (endpoint.address, ServiceTarget(service=service, port=port, target=endpoint.port))
         for port, endpoints in zip(service.ports, listed, strict=True)
         for endpoint in (*endpoints, *(one.endpoint for one in service.fixed if one.port == port.number))
@@ -52,7 +77,7 @@ def service_targets(
     found = dict.fromkeys(_selected(snapshot.selecting.get(namespace, ()), labels, workload))
     selecting = {target.service for target in found}
     for address in addresses:
-        for target in snapshot.targets_by_address.get(address, ()):
+        for target in snapshot.targets_by_address.of(address):
             if target.service not in selecting:
                 found[target] = None
     return tuple(

@@ -54,7 +54,7 @@ class Index:
         for place in sorted(namespaces) if namespace is None else (namespace,):
             objects = namespaces.get(place, {})
             for name in sorted(objects):
-                if selector.matches(objects[name]):
+                if selector is EVERYTHING or selector.matches(objects[name]):
                     yield objects[name]
 
     def put(self, ref: Ref, raw: Raw) -> None:

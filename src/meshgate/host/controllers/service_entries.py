@@ -42,6 +42,8 @@ def desired(view: View, settings: Settings, now: str) -> Iterable[Write]:
 
 def _has_addresses(raw: Raw) -> bool:
     """Whether it should have some, or has some that it may have to give back."""
+    if (raw.get("spec") or {}).get("addresses"):  # so it is with most, where there are many
+        return bool(_status(raw).get("addresses"))
     return bool(_hosts(raw) or _status(raw).get("addresses"))
 
 
