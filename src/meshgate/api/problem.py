@@ -16,6 +16,7 @@ from meshgate.api.code_table import CODES
 from meshgate.api.ref import Ref
 
 Severity = Literal["error", "warning", "info"]
+_NO_OBJECT = Ref("", "", "")
 
 
 class Problem(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
@@ -41,6 +42,11 @@ class Problem(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False
         place = f"{self.position}: " if self.position else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{place}{where + ': ' if where else ''}{self.text}{hint} [{self.code}]"
+
+    @property
+    def by_object(self) -> tuple[Ref, str, str, str]:
+        """A key to sort by: object, field, code."""
+        return self.ref or _NO_OBJECT, self.path, self.code, self.text
 
     @property
     def is_error(self) -> bool:

@@ -204,7 +204,7 @@ class Pipeline:
     def placed(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """The problems, each with the place in its file where one is known; sorted. Suppressed ones are left out."""
         told = (problem for problem in problems if not is_suppressed(problem, self._raw(problem.ref)))
-        return tuple(sorted({self._at(problem) for problem in told}, key=str))
+        return tuple(sorted({self._at(problem) for problem in told}, key=lambda problem: problem.by_object))
 
     def _raw(self, ref: Ref | None) -> Raw | None:
         return self._store.get(ref.kind, ref.namespace, ref.name) if ref is not None else None

@@ -67,5 +67,6 @@ def entry_of(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _order(problem: Problem) -> tuple[str, int, str]:
-    return str(problem.ref or ""), LEVELS.index(problem.level), str(problem)
+def _order(problem: Problem) -> tuple[Ref, int, str, str, str]:
+    ref, path, code, text = problem.by_object
+    return ref, LEVELS.index(problem.level), path, code, text
