@@ -31,6 +31,7 @@ from meshgate.api import (
 from meshgate.mesh.aliases import with_aliases
 from meshgate.mesh.analysis import analysis, beside
 from meshgate.mesh.destination_rules import BoundDestinationRule, bind_destination_rules
+from meshgate.mesh.discovery import discovered
 from meshgate.mesh.endpoints import (
     EndpointCollector,
     EndpointTable,
@@ -61,7 +62,7 @@ def build(
     resources: Iterable[AnyResource], facts: Facts, memo: Memo | None = None
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """The snapshot of all objects, and what is wrong with how they refer to each other (sorted, no errors)."""
-    objects = resources if isinstance(resources, Resources) else Resources(resources)
+    objects = discovered(resources if isinstance(resources, Resources) else Resources(resources), facts.mesh)
     mesh, memo = facts.mesh, memo or Memo()
     memo.turn()
     workloads = tuple(sorted((workload_of(pod) for pod in of_type(objects, Pod)), key=_workload_order))
