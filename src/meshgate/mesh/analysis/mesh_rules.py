@@ -46,13 +46,12 @@ class SubsetHosts(Struct, frozen=True, kw_only=True, cache_hash=True):
 
 
 def subset_hosts(memo: Memo, virtual_services: tuple[BoundVirtualService, ...], domain: str) -> SubsetHosts:
-    """Those of VirtualServices for sidecars alone."""
+    """Those of VirtualServices for sidecars alone; of several for a host the oldest."""
     found: dict[str, Ref] = {}
     for virtual_service in virtual_services:
-        if virtual_service.gateways == (MESH,):
-            for host, subset in memo.get(sent_to, virtual_service, domain):
-                if subset and host in virtual_service.hosts:
-                    found.setdefault(host, virtual_service.ref)
+        sendings = memo.get(sent_to, virtual_service, domain) if virtual_service.gateways == (MESH,) else ()
+        for host in {host for host, subset in sendings if subset}.intersection(virtual_service.hosts):
+            found.setdefault(host, virtual_service.ref)
     return SubsetHosts(owners=tuple(sorted(found.items())))
 
 
