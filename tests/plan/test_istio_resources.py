@@ -36,8 +36,11 @@ NOT_OURS = frozenset(
 TLS_CASES = frozenset(
     {
         "TestGatewayConflicts/duplicate_tls_gateway",
+        "TestGatewayConflicts/duplicate_tls_virtual_service",
         "TestGatewayExternalSDSProviderSimulation",
         "TestHTTPGateway/httpsRedirect_on_https",
+        "TestTLSRouteTermination/tlsroute_with_tls_passthrough",
+        "TestTLSRouteTermination/tlsroute_with_tls_terminate",
     }
 )
 """Servers with TLS are left out for now."""
