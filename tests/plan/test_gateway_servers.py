@@ -47,6 +47,15 @@ def test_a_redirect_for_hosts_of_one_namespace_needs_rules() -> None:
     assert host_names(planned(text, ROUTER), "http.80") == ["b.org:80"]
 
 
+def test_the_port_is_named_as_it_is_written() -> None:
+    text = INGRESS + gateway(server(), server(protocol="TCP"))
+    (found,) = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
+    assert found == (
+        "Gateway/default/gw spec.servers[1].port: Gateway/default/gw has port 80 (target port 8080) with protocol "
+        '"HTTP"; "TCP" does not join it; the first server decides; choose another port [IST0145]'
+    )
+
+
 def test_http_protocols_join() -> None:
     text = gateway(server(protocol="HTTP2"), name="a") + gateway(server(protocol="GRPC"), name="b")
     plan = planned(WEB + text + routed("a.org", gateways="b"), ROUTER)

@@ -146,9 +146,10 @@ class _Merge:
         rival = self._obstacle(first, server, place) if first else None
         if rival is not None:
             mine, theirs = protocol_of(server.server), protocol_of(rival.server)
-            owned = f'{rival.origin.ref} has {_spelled(place)} with protocol "{theirs.value}"'
+            owned = f'{rival.origin.ref} has {_spelled(place, server.server)} with protocol "{theirs.value}"'
             text = f'{owned}; "{mine.value}" does not join it'
-            self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, "the oldest Gateway decides; choose another port")
+            hint = f"{_who_decides(rival, server)}; choose another port"
+            self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, hint)
             return
         self._by_port.setdefault(port, server)
         self._by_place.setdefault(place, []).append(server)
@@ -164,9 +165,10 @@ class _Merge:
         if host is None:
             taken.update(dict.fromkeys(server.hosts, server))
             return False
-        owned = f'{taken[host].origin.ref} has host "{host[1]}" on {_spelled(place)} already'
+        owned = f'{taken[host].origin.ref} has host "{host[1]}" on {_spelled(place, server.server)} already'
         text = f"{owned}: all of this server is left out"
-        self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, "the oldest Gateway decides; name each host once")
+        hint = f"{_who_decides(taken[host], server)}; name each host once"
+        self._leave_out(codes.CONFLICTING_GATEWAYS, server, text, hint)
         return True
 
     def _obstacle(self, first: BoundServer, server: BoundServer, place: Place) -> BoundServer | None:
@@ -186,9 +188,16 @@ class _Merge:
         self.problems.append(warning(code, at(server.origin, "port"), text, hint))
 
 
-def _spelled(place: Place) -> str:
+def _spelled(place: Place, server: Server) -> str:
+    """The place as the user writes it, and the port that is listened on where that is another."""
     port, bind = place
-    return f"port {port} of {bind}" if bind else f"port {port}"
+    number = server.port.number if server.port else port
+    target = f" (target port {port})" if number != port else ""
+    return f"port {number}{target} of {bind}" if bind else f"port {number}{target}"
+
+
+def _who_decides(rival: BoundServer, server: BoundServer) -> str:
+    return "the first server decides" if rival.gateway == server.gateway else "the oldest Gateway decides"
 
 
 def _can_join(one: Server, other: Server) -> bool:
