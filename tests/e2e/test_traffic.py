@@ -14,6 +14,8 @@ from tests.e2e.traffic_mesh import INSIDE, SUBSETS, TrafficMesh, virtual_service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+EARLY = 0.9
+"""Envoy's timers may run out a little early. Shares are allowed five standard deviations."""
 TO_WEB = "route: [{destination: {host: web, port: {number: 8000}}}]"
 RULES = {
     "plain": f"[{{{TO_WEB}}}]",
@@ -40,7 +42,7 @@ RULES = {
     "abort-some": f"[{{fault: {{abort: {{httpStatus: 418, percentage: {{value: 30}}}}}}, {TO_WEB}}}]",
     "abort-grpc": f"[{{fault: {{abort: {{grpcStatus: UNAVAILABLE, percentage: {{value: 100}}}}}}, {TO_WEB}}}]",
     "delay": f"[{{fault: {{delay: {{fixedDelay: 0.4s, percentage: {{value: 100}}}}}}, {TO_WEB}}}]",
-    "delay-some": f"[{{fault: {{delay: {{fixedDelay: 0.9s, percentage: {{value: 25}}}}}}, {TO_WEB}}}]",
+    "delay-some": f"[{{fault: {{delay: {{fixedDelay: 1.5s, percentage: {{value: 25}}}}}}, {TO_WEB}}}]",
     "timeout": f"[{{timeout: 0.3s, {TO_WEB}}}]",
     "retries": f"[{{retries: {{attempts: 3, retryOn: 5xx}}, {TO_WEB}}}]",
     "retries-by-status": f"[{{retries: {{attempts: 2, retryOn: 'gateway-error,503'}}, {TO_WEB}}}]",
@@ -217,7 +219,7 @@ def test_weights_share_the_requests(caller: Caller) -> None:
     counted = caller.count(400, *at(caller, "weights"))
     v1 = sum(number for (_, instance), number in counted.items() if instance.startswith("web-v1"))
     assert {status for status, _ in counted} == {200}
-    assert abs(v1 / 4 - 75) <= 9
+    assert abs(v1 / 4 - 75) <= 11
 
 
 def test_a_weight_of_zero_takes_nothing(traffic: TrafficMesh) -> None:
@@ -227,21 +229,21 @@ def test_a_weight_of_zero_takes_nothing(traffic: TrafficMesh) -> None:
 
 def test_a_share_is_aborted(caller: Caller) -> None:
     counted = caller.count(400, *at(caller, "abort-some"))
-    assert abs(share(counted, "") - 30) <= 9
+    assert abs(share(counted, "") - 30) <= 12
     assert {status for status, instance in counted if not instance} == {418}
 
 
 def test_all_or_a_share_are_delayed(traffic: TrafficMesh) -> None:
-    assert traffic.outside.get("http://delay.test/").seconds >= 0.4
+    assert traffic.outside.get("http://delay.test/").seconds >= EARLY * 0.4
     answers = traffic.outside.many(200, "http://delay-some.test/")
-    delayed = sum(seconds >= 0.9 for _, _, seconds in answers)
-    assert abs(delayed / 2 - 25) <= 11
+    delayed = sum(seconds >= EARLY * 1.5 for _, _, seconds in answers)
+    assert abs(delayed / 2 - 25) <= 16
 
 
 def test_what_takes_longer_than_the_timeout_is_504(caller: Caller) -> None:
     answer = caller.get(*at(caller, "timeout", "/delay/5"))
     assert (answer.status, answer.body) == (504, "upstream request timeout")
-    assert 0.3 <= answer.seconds < 4
+    assert EARLY * 0.3 <= answer.seconds < 4
 
 
 def test_failures_are_tried_again_as_often_as_is_said(caller: Caller) -> None:
@@ -262,7 +264,7 @@ def test_without_retries_a_failure_is_the_answer(traffic: TrafficMesh) -> None:
 def test_each_try_has_a_timeout_of_its_own(traffic: TrafficMesh) -> None:
     answer = traffic.outside.get("http://retries-timed.test/delay/5")
     assert answer.status == 504
-    assert 0.6 <= answer.seconds < 4, "two tries"
+    assert EARLY * 0.6 <= answer.seconds < 4, "two tries"
 
 
 def shadowed(traffic: TrafficMesh, marker: str) -> int:
@@ -284,7 +286,7 @@ def test_a_share_is_mirrored_or_nothing(traffic: TrafficMesh) -> None:
     traffic.outside.count(300, f"http://mirrors.test/{some}")
     traffic.outside.get(f"http://mirror.test/{some}-last")
     wait_until(lambda: shadowed(traffic, f"{some}-last") == 1, "the last mirrored request arrives")
-    assert abs(shadowed(traffic, f"{some}?") / 3 - 50) <= 11
+    assert abs(shadowed(traffic, f"{some}?") / 3 - 50) <= 15
     assert shadowed(traffic, none) == 0
 
 
