@@ -1,7 +1,7 @@
 """What becomes of each key of the mesh configuration: it has an effect, it has none (and why), or it is refused.
 
 Keys without effect are read, checked and reported; nothing follows from them. Refused are those whose silence would be
-a danger or a loss that nobody sees: trust, limits, headers that must not leave. A test keeps the three sets disjoint,
+a danger or a loss that nobody sees: trust, limits, how load is shared. A test keeps the three sets disjoint,
 and together equal to the keys that Istio has.
 """
 
@@ -83,7 +83,7 @@ WITHOUT_EFFECT: Final[Mapping[str, Mapping[str, str]]] = {
         "customConfigFile": _OUR_START,
         "discoveryAddress": "a proxy reaches the control plane by a socket of its own",
         "discoveryRefreshDelay": _GONE,
-        "drainDuration": "proxies are not restarted in place",
+        "drainDuration": "what a change replaces always drains for 45 s",
         "envoyAccessLogService": "access logs go to files only",
         "envoyMetricsService": _NO_TELEMETRY,
         "envoyMetricsServiceAddress": _NO_TELEMETRY,
@@ -94,12 +94,12 @@ WITHOUT_EFFECT: Final[Mapping[str, Mapping[str, str]]] = {
         "image": "proxies are processes, without images",
         "interceptionMode": "connections are captured by redirection",
         "meshId": _NO_TELEMETRY,
-        "parentShutdownDuration": _GONE,
+        "parentShutdownDuration": "proxies are not restarted in place",
         "privateKeyProvider": _NO_IDENTITIES,
         "proxyAdminPort": "the admin port is always 15000",
         "proxyBootstrapTemplatePath": _OUR_START,
         "proxyMetadata": "proxies are told what they need by meshgate",
-        "proxyStatsMatcher": "proxies keep the metrics that Istio's do by default",
+        "proxyStatsMatcher": "which metrics a proxy keeps is fixed",
         "readinessProbe": "it is for workloads on virtual machines",
         "sds": _GONE,
         "serviceCluster": _OUR_START,
@@ -107,10 +107,10 @@ WITHOUT_EFFECT: Final[Mapping[str, Mapping[str, str]]] = {
         "statsCompression": "metrics are not compressed",
         "statsdUdpAddress": _NO_TELEMETRY,
         "statusPort": "the status port is always 15020",
-        "terminationDrainDuration": "a proxy ends when nobody sends to its pod any more",
+        "terminationDrainDuration": "a sidecar ends after its applications, a gateway drains for 5 s at most",
         "tracing": _NO_TELEMETRY,
         "tracingServiceName": _NO_TELEMETRY,
-        "zipkinAddress": _GONE,
+        "zipkinAddress": _NO_TELEMETRY,
     },
 }
 """Keys that are accepted, and why nothing follows from them."""
