@@ -57,6 +57,7 @@ def test_a_guest_gets_what_a_pod_would_get_and_follows_changes(tmp_path: Path) -
         after = rig.ads.table_of("load-1.ns-1")
         assert after is not None
         assert set(after.of(ROUTES)) - set(before.of(ROUTES)) == {"8000"}
+        assert not rig.pipeline.built.value.proxies, "what a guest says is nothing that a pod of its name is taken for"
         guests.farewell("load-1.ns-1")
         await rig.apply(SERVICE.replace("8000", "8001"))
         await rig.built()

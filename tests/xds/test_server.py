@@ -325,3 +325,21 @@ def test_a_guest_is_planned_for_as_long_as_it_is_there() -> None:
             await ads.stop()
 
     run(test)
+
+
+def test_who_gets_a_socket_of_its_own_is_no_guest_any_more(tmp_path: Path) -> None:
+    async def test() -> None:
+        ads = AdsServer()
+        hosts = Hosts(ads)
+        port = await ads.open_port(0, hosts)
+        try:
+            async with ads_client(f"127.0.0.1:{port}") as client:
+                await client.say("cds", node=NODE, metadata={"NAMESPACE": "ns"})
+                assert (await client.hear()).resources
+                assert hosts.present.value == {"a.ns"}
+                await ads.open("a.ns", tmp_path / "a")
+                assert not hosts.present.value, "nobody says farewell later"
+        finally:
+            await ads.stop()
+
+    run(test)

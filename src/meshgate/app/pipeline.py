@@ -46,8 +46,9 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot | None = None
     resources: tuple[AnyResource, ...] = ()
     proxies: Mapping[str, Proxy] = {}
+    """The pods' own, by their ids."""
     tables: Mapping[str, ResourceTable] = {}
-    """By the proxy's id."""
+    """By the proxy's id, guests among them."""
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
     """How long the build took."""
@@ -95,7 +96,8 @@ class Pipeline:
         if changed and self._settle(changed):
             self._follow()
         revision, resources = self._followed, self._decoded.resources
-        proxies = self._guests | proxies_of(resources)
+        pods = proxies_of(resources)
+        proxies = self._guests | pods
         compiled = self._compiler.compile(resources, proxies.values())
         tables = {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
         for proxy_id, table in tables.items():
@@ -104,7 +106,7 @@ class Pipeline:
             revision=revision,
             snapshot=compiled.snapshot,
             resources=resources,
-            proxies=proxies,
+            proxies=pods,
             tables=tables,
             problems=self.placed((*self._decoded.problems, *compiled.problems)),
             seconds=self._now() - began,

@@ -1,6 +1,6 @@
 """Proxies that are none of our pods: whoever connects to the plaintext port and says what it is.
 
-An Envoy on another machine, a tool that asks what some proxy would get, a load test. They are planned for as long as
+An Envoy outside of all pods, a tool that asks what some proxy would get, a load test. They are planned for as long as
 one of their streams is open, by what their node says, and never count among the mesh's own proxies.
 """
 

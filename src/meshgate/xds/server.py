@@ -69,6 +69,8 @@ class AdsServer:
         """Serve this proxy at this path, and nobody but the owner. A socket that was left there is replaced."""
         proxy = self._proxies.setdefault(proxy_id, _Proxy())
         assert proxy.server is None, f"{proxy_id} is served already"
+        if proxy.is_guest:  # from now on it is planned for as a proxy of ours
+            self._guests.farewell(proxy_id)
         server = self._server(partial(self._serve_proxy, proxy_id))
         bind_unix(server, socket_path, owner)
         proxy.server, proxy.path, proxy.awaited, proxy.is_guest = server, socket_path, True, False
