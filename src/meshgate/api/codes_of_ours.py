@@ -102,6 +102,13 @@ OURS: Final[Mapping[str, Code]] = {
         "Envoy would refuse the whole resource and go on with the last one, for all hosts and objects that share it.",
         "Do as the message says; then it works everywhere.",
     ),
+    codes.OWN_SOCKET: Code(
+        "SocketOfTheProxy",
+        "error",
+        "an endpoint or a server at one of the sockets by which a proxy is led",
+        "Whoever is routed there would speak to the control plane or the admin interface in the proxy's name.",
+        "Choose a path outside of /run/meshgate.",
+    ),
     codes.WITHOUT_EFFECT: Code(
         "WithoutEffect",
         "info",

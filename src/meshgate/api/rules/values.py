@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from datetime import timedelta
 from typing import Final
 
+from meshgate.api import codes
 from meshgate.api.rules.finding import Finding, Findings, at_key
 from meshgate.api.rules.host_names import is_address, is_label
 from meshgate.api.value import Labels
 
 MILLISECOND: Final = timedelta(milliseconds=1)
 HIGHEST_PORT: Final = 65535
+PROXY_SOCKETS: Final = "/run/meshgate"
+"""Where a proxy sees the sockets of the control plane, of its admin interface and of the edge."""
 
 _TAG_KEY: Final = re.compile(
     r"([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*/)?"
@@ -96,3 +100,6 @@ def unix_path(path: str, text: str) -> Findings:
         yield Finding(path, "the path of the Unix socket is empty")
     elif not text.startswith("@") and (not text.startswith("/") or text.endswith("/")):
         yield Finding(path, f'"{text}" is not an absolute path of a file')
+    elif f"{PROXY_SOCKETS}/" in posixpath.normpath(text):  # at the end of a link, too: /var/run, /proc/self/root
+        found = f'"{text}" is below {PROXY_SOCKETS}, where the proxy\'s own sockets are'
+        yield Finding(path, found, "choose another path", code=codes.OWN_SOCKET)
