@@ -132,7 +132,8 @@ def guarded(wish: Wish, data_dir: Path) -> Iterator[None]:
     """The pod and its Service go even if this process is killed: the kernel closes its end of the guard's pipe."""
     names = [f"pod/{wish.name}", *([f"service/{wish.name}"] if wish.ports else [])]
     delete = ["delete", *names, "-n", wish.namespace, "--ignore-not-found", "--no-wait", "--data-dir", str(data_dir)]
-    words = ["/bin/sh", "-c", _GUARD, "guard", sys.executable, "-m", "meshgate", *delete]
+    # -P: what lies in the caller's directory is not imported
+    words = ["/bin/sh", "-c", _GUARD, "guard", sys.executable, "-P", "-m", "meshgate", *delete]
     with subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True) as guard:
         assert guard.stdin is not None
         try:
