@@ -61,3 +61,30 @@ def test_what_envoy_refuses_is_refused(raw: Raw, path: str) -> None:
     resource, (problem,) = decode(raw)
     assert resource is None
     assert (problem.code, problem.path) == (codes.REFUSED_BY_ENVOY, path)
+
+
+_COMMANDS = 'a %REQ(:path)% %HOSTNAME% %START_TIME(%Y)% %START_TIME% %UPSTREAM_METADATA(["a","b"])% %%NOPE%% 100%%'
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("%NOPE%", 'Envoy knows no "%NOPE%"'),
+        ("%hostname%", 'Envoy knows no "%hostname%"'),
+        ("%PROTOCOL% %REQ%", 'Envoy\'s "%REQ%" needs something in parentheses'),
+        ("%PROTOCOL(x)%", 'Envoy\'s "%PROTOCOL%" takes nothing in parentheses'),
+    ],
+)
+@pytest.mark.parametrize("side", ["request", "response"])
+def test_commands_that_envoy_does_not_take_are_refused(value: str, told: str, side: str) -> None:
+    raw = changed(_http(), "spec.http.0.route.0.headers", {side: {"set": {"a": value}}})
+    resource, (problem,) = decode(raw)
+    assert resource is None
+    assert (problem.code, problem.text) == (codes.REFUSED_BY_ENVOY, told)
+    assert problem.path == f"spec.http[0].route[0].headers.{side}.set.a"
+
+
+def test_commands_that_envoy_takes_are_accepted() -> None:
+    resource, problems = decode(_headers(set={"a": _COMMANDS}))
+    assert resource is not None
+    assert not problems

@@ -21,6 +21,7 @@ ON_PURPOSE = {
     "VirtualService-0819": "a number as text: istiod takes it, only the schema does not",
     "VirtualService-0054": "status 600: istiod takes it, Envoy does not",
     "VirtualService-0589": "status 600: istiod takes it, Envoy does not",
+    "VirtualService-0816": 'the form of a header value is right, but Envoy has no command "A"',
     "DestinationRule-0273": "a number as text: istiod takes it, only the schema does not",
     "DestinationRule-0068": "null for a list: istiod takes it, only the schema does not",
     "ServiceEntry-0048": "an empty list that must not be given: as if it were not given",

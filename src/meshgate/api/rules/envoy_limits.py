@@ -13,7 +13,9 @@ from typing import Final
 from meshgate.api import codes
 from meshgate.api.destination_rule import DestinationRule, LoadBalancerSettings
 from meshgate.api.rules.finding import Finding, Findings, at_key
-from meshgate.api.virtual_service import Headers, HTTPRoute, VirtualService
+from meshgate.api.rules.header_format import header_format_fault
+from meshgate.api.rules.header_operators import operator_fault
+from meshgate.api.virtual_service import HeaderOperations, Headers, HTTPRoute, VirtualService
 
 HIGHEST_STATUS: Final = 599
 LARGEST_RING: Final = 8 * 1024 * 1024
@@ -36,6 +38,9 @@ def _rule(path: str, rule: HTTPRoute) -> Findings:
         if any(not name for name, _ in match.query_params):
             yield _refused(f"{path}.match[{index}].queryParams", "the name of a query parameter is empty")
     yield from _texts(rule_texts(path, rule))
+    yield from _operators(f"{path}.headers", rule.headers)
+    for index, target in enumerate(rule.route):
+        yield from _operators(f"{path}.route[{index}].headers", target.headers)
 
 
 def rule_texts(path: str, rule: HTTPRoute) -> Iterable[tuple[str, str]]:
@@ -53,18 +58,36 @@ def rule_texts(path: str, rule: HTTPRoute) -> Iterable[tuple[str, str]]:
 
 
 def _header_texts(path: str, changes: Headers | None) -> Iterable[tuple[str, str]]:
-    if changes is None:
-        return
-    for side, operations in (("request", changes.request), ("response", changes.response)):
-        if operations is None:
-            continue
-        for verb, pairs in (("set", operations.set), ("add", operations.add)):
-            for name, value in pairs:
-                at = at_key(f"{path}.{side}.{verb}", name)
-                yield at, name
-                yield at, value
+    for at, name, value in _written(path, changes):
+        yield at, name
+        yield at, value
+    for side, operations in _sides(changes):
         for index, name in enumerate(operations.remove):
             yield f"{path}.{side}.remove[{index}]", name
+
+
+def _sides(changes: Headers | None) -> Iterable[tuple[str, HeaderOperations]]:
+    if changes and changes.request:
+        yield "request", changes.request
+    if changes and changes.response:
+        yield "response", changes.response
+
+
+def _written(path: str, changes: Headers | None) -> Iterable[tuple[str, str, str]]:
+    """Where, the name and the value of each header that is set or added."""
+    for side, operations in _sides(changes):
+        for verb, pairs in (("set", operations.set), ("add", operations.add)):
+            for name, value in pairs:
+                yield at_key(f"{path}.{side}.{verb}", name), name, value
+
+
+def _operators(path: str, changes: Headers | None) -> Findings:
+    for at, _, value in _written(path, changes):
+        # Of a value of a wrong form the commands cannot be told; headers.py reports it.
+        if "%" in value and not header_format_fault(value):
+            fault, hint = operator_fault(value)
+            if fault:
+                yield _refused(at, fault, hint)
 
 
 def _texts(texts: Iterable[tuple[str, str]]) -> Findings:
