@@ -30,7 +30,7 @@ def destination_problems(
 def placed_destinations(virtual_service: BoundVirtualService) -> Iterator[Placed]:
     """All destinations, copies included."""
     for http in virtual_service.http:
-        yield from ((destination, origin, http.namespace) for destination, origin in http_destinations(http))
+        yield from ((destination, origin, http.namespace) for destination, origin in placed_in_rule(http))
     rules = [(rule.origin, rule.route.route) for rule in virtual_service.tcp]
     rules += [(rule.origin, rule.route.route) for rule in virtual_service.tls]
     for rule_origin, targets in rules:
@@ -39,8 +39,8 @@ def placed_destinations(virtual_service: BoundVirtualService) -> Iterator[Placed
                 yield target.destination, at(rule_origin, f"route[{place}].destination"), virtual_service.namespace
 
 
-def http_destinations(rule: HttpRule) -> Iterator[tuple[Destination, Origin]]:
-    """Those of one HTTP rule."""
+def placed_in_rule(rule: HttpRule) -> Iterator[tuple[Destination, Origin]]:
+    """Those of one HTTP rule, each with its place."""
     for place, one in enumerate(rule.route.route):
         if one.destination is not None:
             yield one.destination, at(rule.origin, f"route[{place}].destination")

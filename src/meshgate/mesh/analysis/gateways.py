@@ -10,7 +10,7 @@ from meshgate.mesh.analysis.indexes import GatewayIndex
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.host import MESH, matches
 from meshgate.mesh.problems import missing_reference, warning
-from meshgate.mesh.protocol import parse_protocol
+from meshgate.mesh.protocol import Protocol, parse_protocol
 from meshgate.mesh.virtual_services import BoundVirtualService
 
 _PASSED_THROUGH = frozenset({ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_PASSTHROUGH})
@@ -88,7 +88,7 @@ def _rules_of(server: Server) -> str:
     if protocol.is_tls:
         if server.tls is not None and server.tls.mode in _PASSED_THROUGH:
             return "tls"
-        return "http" if protocol.value == "HTTPS" else "tcp"
+        return "http" if protocol is Protocol.HTTPS else "tcp"
     return "http" if protocol.is_http else "tcp"
 
 

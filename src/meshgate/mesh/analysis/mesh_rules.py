@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from meshgate.api import Origin, Problem, Ref, codes
-from meshgate.mesh.analysis.destinations import http_destinations, placed_destinations
+from meshgate.mesh.analysis.destinations import placed_destinations, placed_in_rule
 from meshgate.mesh.host import MESH, full_name
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.problems import at, warning
@@ -80,6 +80,6 @@ def bypassed_subset_problems(
             "name a subset here, too",
         )
         for rule in virtual_service.http
-        for destination, origin in http_destinations(rule)
+        for destination, origin in placed_in_rule(rule)
         if not destination.subset and (host := full_name(destination.host, rule.namespace, domain).lower()) in owners
     )
