@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshgate.api import codes, decode
-from tests.api.objects import DESTINATION_RULE, VIRTUAL_SERVICE, Raw, changed
+from tests.api.objects import DESTINATION_RULE, SERVICE_ENTRY, VIRTUAL_SERVICE, Raw, changed
 
 _ROUTE = [{"destination": {"host": "web"}}]
 _RING = {"loadBalancer": {"consistentHash": {"useSourceIp": True, "ringHash": {"minimumRingSize": 2**23 + 1}}}}
@@ -54,6 +54,15 @@ def _headers(**operations: Any) -> Raw:
             changed(DESTINATION_RULE, "spec.subsets", [{"name": "v1", "trafficPolicy": _RING}]),
             "spec.subsets[0].trafficPolicy.loadBalancer.consistentHash.ringHash.minimumRingSize",
             id="ring of a subset",
+        ),
+        pytest.param(
+            changed(
+                SERVICE_ENTRY,
+                "spec.endpoints",
+                [{"address": "192.0.2.1", "weight": 2**32 - 1}, {"address": "192.0.2.2", "weight": 1}],
+            ),
+            "spec.endpoints",
+            id="sum of weights",
         ),
     ],
 )

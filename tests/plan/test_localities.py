@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from meshgate.api import LocalityDistribute, LocalityLoadBalancerSetting
 from meshgate.mesh import Facts, MeshEndpoint
 from meshgate.plan import Proxy, load_assignments, plan
-from meshgate.plan.localities import groups
+from meshgate.plan.localities import LARGEST_WEIGHT, groups
 from meshgate.plan.values import LoadAssignmentPlan, SocketAddress, Spread
 from tests.mesh.objects import istio, pod, service, snapshot
 from tests.plan.planned import PLAIN, SIDECAR, cluster, mesh, planned
@@ -226,3 +226,9 @@ def test_shares_are_never_less_than_what_is_said(endpoints: list[MeshEndpoint], 
         assert all(group.endpoints for group in found)
     if shares and endpoints and shares[0][0] == "*":
         assert sum(group.weight for group in found) >= shares[0][1]
+
+
+def test_weights_that_add_up_to_more_than_envoy_counts_are_cut() -> None:
+    heavy = MeshEndpoint(address="192.0.2.1", port=80, weight=LARGEST_WEIGHT)
+    (group,) = groups([heavy, msgspec.structs.replace(heavy, address="192.0.2.2")], None)
+    assert group.weight == LARGEST_WEIGHT

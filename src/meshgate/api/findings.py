@@ -15,7 +15,7 @@ from meshgate.api.resource import Spec
 from meshgate.api.rules.annotations import annotation_findings
 from meshgate.api.rules.data import config_map_findings, secret_findings
 from meshgate.api.rules.destination_rule import destination_rule_findings
-from meshgate.api.rules.envoy_limits import policy_limits, route_limits
+from meshgate.api.rules.envoy_limits import endpoint_limits, policy_limits, route_limits
 from meshgate.api.rules.finding import Finding
 from meshgate.api.rules.gateway import gateway_findings
 from meshgate.api.rules.known_annotations import known_annotation_findings
@@ -77,6 +77,7 @@ def _networking(
             yield from policy_limits(spec)
         case ServiceEntry():
             yield from service_entry_findings(meta, spec)
+            yield from endpoint_limits(spec)
         case WorkloadEntry():
             yield from workload_entry_findings(spec)
         case _:

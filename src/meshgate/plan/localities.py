@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -21,6 +21,8 @@ from meshgate.plan.traffic_policies import EffectivePolicy
 from meshgate.plan.values import Spread
 
 T = TypeVar("T")
+
+LARGEST_WEIGHT: Final = 2**32 - 1
 
 
 class Preference(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -119,9 +121,9 @@ def groups(endpoints: Sequence[MeshEndpoint], spread: Spread | None) -> tuple[Gr
 
 def _group(locality: str, endpoints: Iterable[MeshEndpoint], priority: int = 0) -> Group:
     found = tuple(endpoints)
-    return Group(
-        locality=locality, endpoints=found, weight=sum(endpoint.weight for endpoint in found), priority=priority
-    )
+    # Envoy's weights have 32 bits; those of WorkloadEntries, each of them right, can add up to more.
+    weight = min(sum(endpoint.weight for endpoint in found), LARGEST_WEIGHT)
+    return Group(locality=locality, endpoints=found, weight=weight, priority=priority)
 
 
 def _by(endpoints: Iterable[MeshEndpoint], key: Callable[[MeshEndpoint], T]) -> dict[T, list[MeshEndpoint]]:

@@ -15,10 +15,12 @@ from meshgate.api.destination_rule import DestinationRule, LoadBalancerSettings
 from meshgate.api.rules.finding import Finding, Findings, at_key
 from meshgate.api.rules.header_format import header_format_fault
 from meshgate.api.rules.header_operators import operator_fault
+from meshgate.api.service_entry import ServiceEntry
 from meshgate.api.virtual_service import HeaderOperations, Headers, HTTPRoute, VirtualService
 
 HIGHEST_STATUS: Final = 599
 LARGEST_RING: Final = 8 * 1024 * 1024
+LARGEST_SUM_OF_WEIGHTS: Final = 2**32 - 1
 
 _CONTROL: Final = re.compile(r"[\0\r\n]")
 
@@ -128,6 +130,14 @@ def _balancer(path: str, settings: LoadBalancerSettings | None) -> Findings:
     for key, size in sizes:
         if size > LARGEST_RING:
             yield _refused(f"{at}.{key}", f"{size} is too large", f"at most {LARGEST_RING}")
+
+
+def endpoint_limits(spec: ServiceEntry) -> Findings:
+    """Of a ServiceEntry. Envoy adds up the weights of a locality, and those of the localities."""
+    total = sum(endpoint.weight for endpoint in spec.endpoints)
+    if total > LARGEST_SUM_OF_WEIGHTS:
+        at_most = f"at most {LARGEST_SUM_OF_WEIGHTS}; only their proportions matter"
+        yield _refused("spec.endpoints", f"the weights add up to {total}, which is too large", at_most)
 
 
 def _refused(path: str, text: str, hint: str = "") -> Finding:
