@@ -13,7 +13,11 @@ from meshgate.host.envoy_binary import find_envoy
 
 pytestmark = pytest.mark.envoy
 
-_ARGUMENTS = {"COALESCE": '{"operators": ["HOSTNAME"]}', "COMMON_DURATION": "DS_RX_BEG:DS_TX_END:ms"}
+_ARGUMENTS = {
+    "COALESCE": '{"operators": ["HOSTNAME"]}',
+    "COMMON_DURATION": "DS_RX_BEG:DS_TX_END:ms",
+    "XFCC_VALUE": "uri",
+}
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
