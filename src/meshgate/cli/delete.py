@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,22 @@ async def is_there(client: Client, ref: Ref, uid: str | None) -> bool:
     return uid is None or found["metadata"]["uid"] == uid
 
 
+def deletion_lines(results: Iterable[ObjectResult]) -> Iterator[str]:
+    """As kubectl says it; nothing of what was not there."""
+    for each in results:
+        if each.outcome != "deleted":
+            continue
+        kind = _BY_NAME[each.ref.kind]
+        named = f"{kind.singular}.{kind.group}" if kind.group else kind.singular
+        yield f'{named} "{each.ref.name}" deleted'
+
+
 @click.command("delete")
 @click.argument("resources", nargs=-1)
 @click.option("-f", "--filename", "paths", multiple=True, metavar="FILE|DIR|-", help="delete what these files name")
 @click.option("-l", "--selector", default="", help="delete what has these labels")
 @click.option("--all", "everything", is_flag=True, help="delete all of the kind in the namespace")
-@click.option("--ignore-not-found", is_flag=True, help="what is not there counts as deleted")
+@click.option("--ignore-not-found", is_flag=True, help="what is not there is no error")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="wait until they are gone")
 @click.option("--timeout", type=DURATION, default="60s", show_default=True, help="how long to wait; 0: for ever")
 @namespace_option
@@ -105,10 +115,8 @@ def command(
     async def conversation(client: Client) -> TransactionResult:
         objects = given or await selected_objects(client, resources, selection, everything=everything)
         result = await client.transact(objects, mode="delete", ignore_missing=ignore_not_found)
-        for each in result.results:
-            kind = _BY_NAME[each.ref.kind]
-            named = f"{kind.singular}.{kind.group}" if kind.group else kind.singular
-            click.echo(f'{named} "{each.ref.name}" deleted')
+        for line in deletion_lines(result.results):
+            click.echo(line)
         if wait:
             await wait_gone(client, result, timeout)
         return result
