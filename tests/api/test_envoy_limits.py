@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from meshgate.api import codes, decode
+from meshgate.api import MeshConfig, codes, decode
+from meshgate.api.rules.mesh_config import mesh_config_findings
 from tests.api.objects import DESTINATION_RULE, SERVICE_ENTRY, VIRTUAL_SERVICE, Raw, changed
 
 _ROUTE = [{"destination": {"host": "web"}}]
@@ -97,3 +98,18 @@ def test_commands_that_envoy_takes_are_accepted() -> None:
     resource, problems = decode(_headers(set={"a": _COMMANDS}))
     assert resource is not None
     assert not problems
+
+
+@pytest.mark.parametrize(
+    ("log_format", "refused"),
+    [
+        ("%START_TIME(%Y%m)% %REQ_WITHOUT_QUERY(:path)% %REQ(a?b):5% 100%%", False),
+        ('{"path": "%REQ(:PATH)%"}', False),
+        ("%PROTOCOL% %NOPE%", True),
+    ],
+)
+def test_an_access_log_that_all_proxies_would_refuse_is_refused(log_format: str, refused: bool) -> None:
+    found = list(mesh_config_findings(MeshConfig(access_log_format=log_format)))
+    assert [(finding.path, finding.code) for finding in found] == (
+        [("accessLogFormat", codes.REFUSED_BY_ENVOY)] if refused else []
+    )

@@ -1,4 +1,4 @@
-"""The commands that Envoy knows in header values: `%PROTOCOL%`, `%REQ(x-request-id)%`.
+"""The commands that Envoy knows in header values and access logs: `%PROTOCOL%`, `%REQ(x-request-id)%`.
 
 istiod looks at the form only (header_format.py). Envoy refuses a name that it does not know, arguments that a command
 does not take, and a command without those that it needs. The names are those that Envoy 1.40 takes in headers: the
@@ -66,8 +66,27 @@ _WITH_OR_WITHOUT: Final = """
 """
 WITH_OR_WITHOUT: Final = frozenset(_WITH_OR_WITHOUT.split())
 
+OF_LOGS: Final = frozenset({"REQ_WITHOUT_QUERY"})
+"""By an extension that access logs get, as Istio's do."""
+
 _KNOWN: Final = PLAIN | NEEDING_ARGUMENTS | WITH_OR_WITHOUT
 _COMMAND: Final = re.compile(r"%%|%(?P<name>[^%(]*)(?:\((?P<arguments>[^)]*)\))?%", re.DOTALL)
+
+
+_LOGGED: Final = re.compile(r"%%|%(?P<name>[A-Z0-9_]+)(?:\([^)]*\))?(?::\d+)?%")
+
+
+def log_operator_fault(text: str) -> tuple[str, str]:
+    """The same of the format of an access log, but only of names: the form of commands is wider there.
+
+    >>> log_operator_fault("%START_TIME(%Y%m)% %REQ(a?b):5% %NOPE%")[0]
+    'Envoy knows no "%NOPE%"'
+    """
+    for command in _LOGGED.finditer(text):
+        name = command["name"]
+        if name is not None and name not in _KNOWN | OF_LOGS:
+            return f'Envoy knows no "%{name}%"', nearest(name, _KNOWN | OF_LOGS)
+    return "", ""
 
 
 def operator_fault(value: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from meshgate.api import codes
 from meshgate.api.mesh_config import MeshConfig, MeshTrafficPolicy
 from meshgate.api.rules.connections import connection_pool, outlier_detection
 from meshgate.api.rules.finding import Finding, Findings, doubt
+from meshgate.api.rules.header_operators import log_operator_fault
 from meshgate.api.rules.host_names import is_label, wildcard_host_fault
 from meshgate.api.rules.http_actions import retries
 from meshgate.api.rules.load_balancer import locality, zone_aware
@@ -27,6 +28,9 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
     if mesh.proxy_inbound_listen_port not in range(1, HIGHEST_PORT + 1):  # istiod does not look at it, but Envoy does
         text = f"{mesh.proxy_inbound_listen_port} is no port"
         yield Finding("proxyInboundListenPort", text, f"ports are 1 to {HIGHEST_PORT}", code=codes.REFUSED_BY_ENVOY)
+    fault, hint = log_operator_fault(mesh.access_log_format)
+    if fault:
+        yield Finding("accessLogFormat", fault, hint, code=codes.REFUSED_BY_ENVOY)
     yield from _captured_ports(mesh)
     yield from duration("connectTimeout", mesh.connect_timeout)
     if mesh.connect_timeout > LONGEST_CONNECT_TIMEOUT:
