@@ -100,7 +100,7 @@ def start(options: Options, *, detach: bool) -> None:
             output=output,
             is_foreground=not detach,
         ),
-        [sys.executable, "-m", "meshgate", "control-plane", options.to_json()],
+        [sys.executable, "-P", "-m", "meshgate", "control-plane", options.to_json()],
     )
     try:
         told = capsule.wait_ready(READY_TIMEOUT_S)

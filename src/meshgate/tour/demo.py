@@ -112,7 +112,7 @@ class Demo:
 
     def end(self) -> None:
         if self._is_up:
-            self._run([sys.executable, "-m", "meshgate", "down"], check=False)
+            self._run([sys.executable, "-P", "-m", "meshgate", "down"], check=False)
 
     def _outside(self) -> Seen:
         url = f"http://{HOST}:{self._http_port}"
@@ -124,7 +124,7 @@ class Demo:
     def _inside(self, workload: str) -> Seen:
         url = f"http://service-a:8000{PATH}"
         print(f"$ meshgate exec deploy/{workload} -- curl '{url}'", flush=True)
-        command = [sys.executable, "-m", "meshgate", "exec", f"deploy/{workload}", "--", *CURL, url]
+        command = [sys.executable, "-P", "-m", "meshgate", "exec", f"deploy/{workload}", "--", *CURL, url]
         return parse_answers(
             f"inside ({workload})", "http://service-a:8000/api/v1/testA/", self._run(command, capture=True)
         )
@@ -140,7 +140,7 @@ class Demo:
     def _is_ready(self, deployment: str) -> bool:
         namespace = "istio-system" if deployment.startswith("istio-") else "default"
         command = ["get", "deployment", deployment, "-n", namespace, "-o", "json", "--ignore-not-found"]
-        text = self._run([sys.executable, "-m", "meshgate", *command], capture=True)
+        text = self._run([sys.executable, "-P", "-m", "meshgate", *command], capture=True)
         if not text.strip():
             return False
         found = msgspec.json.decode(text)
@@ -148,7 +148,7 @@ class Demo:
 
     def _meshgate(self, *arguments: str) -> None:
         print(f"$ meshgate {' '.join(arguments)}", flush=True)
-        self._run([sys.executable, "-m", "meshgate", *arguments])
+        self._run([sys.executable, "-P", "-m", "meshgate", *arguments])
 
     def _run(self, command: Sequence[str], *, capture: bool = False, check: bool = True) -> str:
         done = subprocess.run(command, env=self._environment, stdout=subprocess.PIPE if capture else None, text=True)
