@@ -38,6 +38,9 @@ def _headers(**operations: Any) -> Raw:
         pytest.param(
             _http(match=[{"queryParams": {"": {"exact": "a"}}}]), "spec.http[0].match[0].queryParams", id="parameter"
         ),
+        pytest.param(
+            _http(route=[{**_ROUTE[0], "weight": 2**31 - 1}] * 3), "spec.http[0].route", id="sum of routes' weights"
+        ),
         pytest.param(_headers(set={"a": "b\n"}), "spec.http[0].headers.request.set.a", id="line break in a header"),
         pytest.param(_headers(remove=["a\r"]), "spec.http[0].headers.request.remove[0]", id="line break in a name"),
         pytest.param(

@@ -39,6 +39,7 @@ def _rule(path: str, rule: HTTPRoute) -> Findings:
     for index, match in enumerate(rule.match):
         if any(not name for name, _ in match.query_params):
             yield _refused(f"{path}.match[{index}].queryParams", "the name of a query parameter is empty")
+    yield from _weights(f"{path}.route", sum(target.weight for target in rule.route))
     yield from _texts(rule_texts(path, rule))
     yield from _operators(f"{path}.headers", rule.headers)
     for index, target in enumerate(rule.route):
@@ -134,10 +135,13 @@ def _balancer(path: str, settings: LoadBalancerSettings | None) -> Findings:
 
 def endpoint_limits(spec: ServiceEntry) -> Findings:
     """Of a ServiceEntry. Envoy adds up the weights of a locality, and those of the localities."""
-    total = sum(endpoint.weight for endpoint in spec.endpoints)
+    yield from _weights("spec.endpoints", sum(endpoint.weight for endpoint in spec.endpoints))
+
+
+def _weights(path: str, total: int) -> Findings:
     if total > LARGEST_SUM_OF_WEIGHTS:
         at_most = f"at most {LARGEST_SUM_OF_WEIGHTS}; only their proportions matter"
-        yield _refused("spec.endpoints", f"the weights add up to {total}, which is too large", at_most)
+        yield _refused(path, f"the weights add up to {total}, which is too large", at_most)
 
 
 def _refused(path: str, text: str, hint: str = "") -> Finding:
