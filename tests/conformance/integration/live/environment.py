@@ -20,7 +20,9 @@ APPS = ("a", "b", "c", "headless", "statefulset", "tproxy", "vm", "naked", "exte
 _LOCAL_PORT = "8080"
 """Every echo of Istio's also serves this one, in no Service."""
 CONTROL_PORT = 3333
-_REPOSITORY = Path(__file__).parents[4]
+_TESTS = Path(__file__).parents[3]
+_CODE = "/srv/echo"
+"""Where the pods see the tests' code, wherever the clone lies: its own directory may be closed to them."""
 _NAMESPACES = ("echo", "external")
 
 
@@ -53,12 +55,14 @@ def _deployment(pod: Raw, name: str, ports: list[Raw]) -> Raw:
         "name": "app",
         "command": ["python3", "-m", "tests.echo", "--name", name, "--control", str(CONTROL_PORT), *_options(ports)],
         "env": [
-            {"name": "PYTHONPATH", "value": str(_REPOSITORY)},
+            {"name": "PYTHONPATH", "value": _CODE},
             {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
             {"name": "ECHO_TLS_PEM", "value": certificate_and_key().decode()},
         ],
         "readinessProbe": {"tcpSocket": {"port": CONTROL_PORT}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "code", "mountPath": f"{_CODE}/{_TESTS.name}", "readOnly": True}],
     }
+    volume = {"name": "code", "hostPath": {"path": str(_TESTS), "type": "Directory"}}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -67,7 +71,7 @@ def _deployment(pod: Raw, name: str, ports: list[Raw]) -> Raw:
             "selector": {"matchLabels": {"app": name}},
             "template": {
                 "metadata": {"labels": metadata["labels"], "annotations": annotations},
-                "spec": {"containers": [container]},
+                "spec": {"containers": [container], "volumes": [volume]},
             },
         },
     }
