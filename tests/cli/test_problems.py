@@ -6,7 +6,9 @@ import pytest
 
 from meshgate.api import Problem, Ref
 from meshgate.app.problems import entry_of
+from meshgate.cli.group import print_error
 from meshgate.cli.problems import grouped, print_problems, print_warnings
+from meshgate.errors import Refused
 
 WEB, CART = Ref("VirtualService", "shop", "web"), Ref("Gateway", "shop", "cart")
 REMARK = Problem("IST0131", "warning", CART, "spec.http[0].match[1]", "nothing gets here")
@@ -47,4 +49,13 @@ def test_writes_warn_as_kubectl_does_and_keep_remarks_back(capsys: pytest.Captur
     assert told.out == ""
     assert told.err == (
         'Warning: web.yaml:12: VirtualService/shop/web spec.http[0].route[0]: no service "a"; nearest: "b" [IST0101]\n'
+    )
+
+
+def test_a_refusal_tells_errors_from_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(Refused("refused", problems=[WARNING, LOOSE, REMARK]))
+    assert capsys.readouterr().err == (
+        "error: refused, and nothing was changed:\n"
+        "  broken.yaml:2: not YAML [MG0001]\n"
+        "Warning: VirtualService/shop/web spec.hosts[0]: not taken [IST0132]\n"
     )

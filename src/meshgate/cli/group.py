@@ -71,11 +71,11 @@ def commands() -> None:
 
 
 def print_error(error: MeshgateError) -> None:
-    """What is wrong, on standard error: each refused field on a line of its own, then the hint."""
+    """What is wrong, on standard error: each refused field on a line of its own, warnings after them, then the hint."""
     if isinstance(error, Refused) and error.problems:
-        print("error: refused, and nothing was changed:", file=sys.stderr)
-        for problem in error.problems:
-            print(f"  {problem}", file=sys.stderr)
+        from meshgate.cli.problems import print_refusal
+
+        print_refusal(error.problems)
     elif isinstance(error, ApiError):
         print(f"Error from server ({error.reason}): {error.text}", file=sys.stderr)
     else:

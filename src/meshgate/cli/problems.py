@@ -26,6 +26,16 @@ def print_warnings(problems: Iterable[Problem]) -> None:
             print(f"Warning: {problem}", file=sys.stderr)
 
 
+def print_refusal(problems: Iterable[object]) -> None:
+    """On standard error: what the objects were refused for; then warnings, as where they are accepted."""
+    found = [problem for problem in problems if isinstance(problem, Problem)]
+    print("error: refused, and nothing was changed:", file=sys.stderr)
+    for problem in found:
+        if problem.is_error:
+            print(f"  {problem}", file=sys.stderr)
+    print_warnings(problem for problem in found if not problem.is_error)
+
+
 def print_problems(entries: Iterable[Entry], *, wide: bool = False) -> None:
     """Object by object, those with the worst problems first; `wide` says of each what to do."""
     for ref, found in grouped(entries):
