@@ -31,6 +31,14 @@ def test_an_empty_error_text_is_still_a_refusal() -> None:
     assert parse_delta(v3.DeltaDiscoveryRequest(type_url=CLUSTER).SerializeToString()).error is None
 
 
+def test_the_text_of_a_refusal_is_one_line() -> None:
+    said = "Error adding listener:\n  cannot  bind\n"
+    raw = v3.DeltaDiscoveryRequest(type_url=CLUSTER, error_detail={"message": said}).SerializeToString()
+    assert parse_delta(raw).error == "Error adding listener: cannot bind"
+    raw = v3.DiscoveryRequest(type_url=CLUSTER, error_detail={"message": said}).SerializeToString()
+    assert parse_world(raw).error == "Error adding listener: cannot bind"
+
+
 def test_a_world_request_keeps_all_that_it_says() -> None:
     raw = v3.DiscoveryRequest(
         node={"id": "x"}, type_url=CLUSTER, resource_names=["a"], response_nonce="n", version_info="1"

@@ -18,7 +18,7 @@ def parse_delta(raw: bytes) -> Request:
         unsubscribe=tuple(message.resource_names_unsubscribe),
         held=dict(message.initial_resource_versions),
         nonce=message.response_nonce,
-        error=message.error_detail.message if message.HasField("error_detail") else None,
+        error=_error(message),
     )
 
 
@@ -29,8 +29,13 @@ def parse_world(raw: bytes) -> WorldRequest:
         type_url=message.type_url,
         names=tuple(message.resource_names),
         nonce=message.response_nonce,
-        error=message.error_detail.message if message.HasField("error_detail") else None,
+        error=_error(message),
     )
+
+
+def _error(message: v3.DeltaDiscoveryRequest | v3.DiscoveryRequest) -> str | None:
+    """Envoy's text on one line, as it goes into lists of problems; None where the response was accepted."""
+    return " ".join(message.error_detail.message.split()) if message.HasField("error_detail") else None
 
 
 def delta_node(raw: bytes) -> Node:
