@@ -62,8 +62,10 @@ def test_refusals_name_the_object_and_end_the_wait(tmp_path: Path) -> None:
             await client.say("lds")
             for _ in range(3):  # halved until each stands alone
                 response = await client.hear()
-                await client.say("lds", nonce=response.nonce, error="cannot bind")
-            with pytest.raises(StatusFault, match="cannot bind"):
+                names = ", ".join(each.name for each in response.resources)
+                error = f"Error adding/updating listener(s) {names}: cannot\n bind\n"
+                await client.say("lds", nonce=response.nonce, error=error)
+            with pytest.raises(StatusFault, match=r"they had: cannot bind \(1 proxy\)$"):
                 await rig.status.wait_applied(rig.store.revision.value)
             refusals = rig.status.refusals()
             assert {str(refusal.ref) for refusal in refusals} == {"Gateway/default/door"}

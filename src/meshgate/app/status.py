@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from meshgate.api import Problem, Ref
@@ -87,8 +88,7 @@ class MeshStatus:
         await self._parts.wait_followed()
         lagging = await self._ads.wait_applied(NO_DEADLINE_S)
         if lagging:
-            said = [f"{proxy_id}: {nack.text}" for proxy_id, status in lagging.items() for nack in status.nacks]
-            text = "refused by proxies, which go on with what they had: " + "; ".join(said)
+            text = "refused by proxies, which go on with what they had: " + "; ".join(_reasons(lagging))
             raise StatusFault(text, code=409, reason="Conflict")
 
     def refusals(self) -> tuple[Problem, ...]:
@@ -127,6 +127,25 @@ def refusals(
         _refusal(proxy_id, nack, table_of(proxy_id)) for proxy_id, status in statuses.items() for nack in status.nacks
     }
     return tuple(sorted(found, key=str))
+
+
+def _reasons(statuses: Mapping[str, ProxyStatus]) -> Iterator[str]:
+    """Each reason once, with how many proxies gave it."""
+    proxies: dict[str, set[str]] = defaultdict(set)
+    for proxy_id, status in statuses.items():
+        for nack in status.nacks:
+            proxies[_reason(nack)].add(proxy_id)
+    for reason, ids in sorted(proxies.items()):
+        yield f"{reason} ({len(ids)} prox{'y' if len(ids) == 1 else 'ies'})"
+
+
+def _reason(nack: Nack) -> str:
+    """Envoy's text without the name of the resource, which Envoy puts in front of it for some types."""
+    for kind in ("listener", "cluster"):
+        text = nack.text.removeprefix(f"Error adding/updating {kind}(s) {nack.name}: ")
+        if text != nack.text:
+            return text
+    return nack.text
 
 
 def _refusal(proxy_id: str, nack: Nack, table: ResourceTable | None) -> Problem:
