@@ -83,6 +83,15 @@ def deletion_lines(results: Iterable[ObjectResult]) -> Iterator[str]:
         yield f'{named} "{each.ref.name}" deleted'
 
 
+def missing_lines(results: Iterable[ObjectResult]) -> Iterator[str]:
+    """As kubectl says it of what was not there."""
+    for each in results:
+        if each.outcome == "unchanged" and each.object is None:
+            kind = _BY_NAME[each.ref.kind]
+            named = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+            yield f'Error from server (NotFound): {named} "{each.ref.name}" not found'
+
+
 @click.command("delete")
 @click.argument("resources", nargs=-1)
 @click.option("-f", "--filename", "paths", multiple=True, metavar="FILE|DIR|-", help="delete what these files name")
@@ -105,7 +114,7 @@ def command(
     namespace: str,
     all_namespaces: bool,
     data_dir: Path,
-) -> None:  # size: each option is one parameter
+) -> int:  # size: each option is one parameter
     """Delete objects: meshgate delete KIND NAME..., KIND/NAME..., -f FILE."""
     if bool(resources) == bool(paths):
         raise UsageError("name objects, or give files by -f", hint="meshgate delete pod web, or -f web.yaml")
@@ -114,7 +123,7 @@ def command(
 
     async def conversation(client: Client) -> TransactionResult:
         objects = given or await selected_objects(client, resources, selection, everything=everything)
-        result = await client.transact(objects, mode="delete", ignore_missing=ignore_not_found)
+        result = await client.transact(objects, mode="delete", ignore_missing=True)
         for line in deletion_lines(result.results):
             click.echo(line)
         if wait:
@@ -125,3 +134,7 @@ def command(
     print_warnings(result.problems)
     if not result.results:
         click.echo("No resources found", err=True)
+    missing = [] if ignore_not_found else list(missing_lines(result.results))
+    for line in missing:
+        click.echo(line, err=True)
+    return 1 if missing else 0
