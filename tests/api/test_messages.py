@@ -15,6 +15,13 @@ _MISTAKES = {
     "number for an object": ("ServiceEntry", "{ports: [80]}", "spec.ports[0]", "fields: number, protocol, name"),
     "selector as kubectl takes it": ("Gateway", "{selector: app=gw}", "spec.selector", 'write {app: "gw"}'),
     "per cent": ("VirtualService", '{tcp: [{route: [{weight: "50%"}]}]}', "spec.tcp[0].route[0].weight", "alone: 50"),
+    "long duration": ("VirtualService", "{http: [{timeout: 99999999h}]}", "timeout", '"99999999h" is too long'),
+    "small percentage": (
+        "VirtualService",
+        "{http: [{fault: {abort: {httpStatus: 500, percentage: {value: 0.00001}}}}]}",
+        "abort.percentage",
+        "0.00001 is no percentage",
+    ),
     "yes": ("VirtualService", '{http: [{match: [{ignoreUriCase: "yes"}]}]}', "spec.http[0].match[0]", "write true"),
     "unknown field of few": ("VirtualService", "{http: [{headers: {x: y}}]}", "headers.x", "request, response"),
     "number that is no label": ("DestinationRule", "{subsets: [{labels: {v: 1}}]}", "labels.v", 'in quotes: "1"'),

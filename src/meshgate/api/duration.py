@@ -29,13 +29,28 @@ def parse_duration(text: str) -> timedelta | None:
     >>> parse_duration("1m30s").total_seconds(), parse_duration("5") is None
     (90.0, True)
     """
-    if not _WHOLE.fullmatch(text):
-        return None
-    total = sum(int(Decimal(number) * _UNIT_NS[unit]) for number, unit in _TERM.findall(text))
-    if total > _MOST_NS:
+    total = _nanoseconds(text)
+    if total is None or total > _MOST_NS:
         return None
     duration = timedelta(microseconds=-(-total // 1000))
     return -duration if text.startswith("-") else duration
+
+
+def is_too_long(text: str) -> bool:
+    """Whether the text would be a duration if Go had longer ones.
+
+    >>> is_too_long("99999999h"), is_too_long("5s"), is_too_long("long")
+    (True, False, False)
+    """
+    total = _nanoseconds(text)
+    return total is not None and total > _MOST_NS
+
+
+def _nanoseconds(text: str) -> int | None:
+    """Without the sign; None if the text is no duration."""
+    if not _WHOLE.fullmatch(text):
+        return None
+    return sum(int(Decimal(number) * _UNIT_NS[unit]) for number, unit in _TERM.findall(text))
 
 
 def duration_text(duration: timedelta) -> str:

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from meshgate.api import codes, hints
-from meshgate.api.duration import parse_duration
+from meshgate.api.duration import is_too_long, parse_duration
 from meshgate.api.fault import Fault, described, nearest, wrong_type
 from meshgate.api.secret_bytes import SecretBytes
 from meshgate.api.value import Bounds
@@ -107,9 +107,15 @@ def read_duration(raw: object, faults: list[Fault]) -> object:
         return INVALID
     duration: timedelta | None = parse_duration(raw)
     if duration is None:
-        faults.append(wrong_type("a duration", raw, "durations look like 5s, 1m30s, 0.5s or 100ms"))
+        faults.append(_no_duration(raw))
         return INVALID
     return duration
+
+
+def _no_duration(raw: str) -> Fault:
+    if is_too_long(raw):
+        return Fault(codes.WRONG_TYPE, f'the duration "{raw}" is too long', "durations are at most 2562047h, 292 years")
+    return wrong_type("a duration", raw, "durations look like 5s, 1m30s, 0.5s or 100ms")
 
 
 def word_reader(words: type[StrEnum], implemented: tuple[str, ...] | None, *, numbers: bool) -> Reader:

@@ -13,7 +13,7 @@ from typing import Final
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.headers import header_name
 from meshgate.api.rules.string_matches import regex, regex_match
-from meshgate.api.rules.values import duration, port
+from meshgate.api.rules.values import duration, number_text, port
 from meshgate.api.virtual_service import (
     Abort,
     CorsPolicy,
@@ -75,7 +75,7 @@ def _abort(path: str, abort: Abort) -> Findings:
 
 def _percentage(path: str, percentage: float | None) -> Findings:
     if percentage and not LEAST_PERCENTAGE <= percentage <= 100:
-        yield Finding(path, f"{percentage:g} is no percentage", "percentages are 0, or 0.0001 to 100")
+        yield Finding(path, f"{number_text(percentage)} is no percentage", "percentages are 0, or 0.0001 to 100")
 
 
 def _status(path: str, status: int) -> Findings:

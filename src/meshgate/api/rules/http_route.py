@@ -13,7 +13,7 @@ from meshgate.api.rules.headers import CLAIM_PREFIX, authorities, headers, is_cl
 from meshgate.api.rules.host_names import gateway_names, is_label
 from meshgate.api.rules.http_actions import cors, direct_response, fault, redirect, retries, rewrite
 from meshgate.api.rules.string_matches import regex_match, string_match
-from meshgate.api.rules.values import duration, labels, port
+from meshgate.api.rules.values import duration, labels, number_text, port
 from meshgate.api.string_match import Prefix, Present, Regex, ValueMatch
 from meshgate.api.value import Pairs
 from meshgate.api.virtual_service import HTTPMatchRequest, HTTPRoute
@@ -155,4 +155,4 @@ def _mirrors(path: str, rule: HTTPRoute) -> Findings:
 
 def _share(path: str, percentage: float | None) -> Findings:
     if percentage is not None and not 0 <= percentage <= 100:
-        yield Finding(path, f"{percentage:g} is no percentage", "percentages are 0 to 100")
+        yield Finding(path, f"{number_text(percentage)} is no percentage", "percentages are 0 to 100")

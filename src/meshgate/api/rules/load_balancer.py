@@ -12,7 +12,7 @@ from meshgate.api.destination_rule import ConsistentHashLB, HTTPCookie, LoadBala
 from meshgate.api.locality import LocalityFailover, LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.localities import distribution
-from meshgate.api.rules.values import MILLISECOND, duration
+from meshgate.api.rules.values import MILLISECOND, duration, number_text
 
 LARGEST_TABLE: Final = 5_000_011
 """Of Maglev, in Envoy."""
@@ -79,7 +79,7 @@ def _warmup(path: str, warmup: WarmupConfiguration) -> Findings:
         yield Finding(f"{path}.duration", "a warm-up needs its duration")
     yield from duration(f"{path}.duration", warmup.duration)
     if warmup.minimum_percent is not None and not 0 <= warmup.minimum_percent <= 100:
-        text = f"{warmup.minimum_percent:g} is no percentage"
+        text = f"{number_text(warmup.minimum_percent)} is no percentage"
         code = codes.SCHEMA if warmup.minimum_percent < 0 else codes.INVALID
         yield Finding(f"{path}.minimumPercent", text, "percentages are 0 to 100", code=code)
     if warmup.aggression is not None and warmup.aggression <= 0:

@@ -6,6 +6,7 @@ import ipaddress
 import posixpath
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from meshgate.api import codes
@@ -15,6 +16,8 @@ from meshgate.api.value import Labels
 
 MILLISECOND: Final = timedelta(milliseconds=1)
 HIGHEST_PORT: Final = 65535
+LONGEST_NUMBER: Final = 20
+"""Characters of a number that is written without an exponent."""
 PROXY_SOCKETS: Final = "/run/meshgate"
 """Where a proxy sees the sockets of the control plane, of its admin interface and of the edge."""
 
@@ -41,6 +44,18 @@ def duration(path: str, value: timedelta | None) -> Findings:
         yield Finding(path, "a duration must be at least 1ms")
     elif value % MILLISECOND:
         yield Finding(path, "a duration must be a whole number of milliseconds")
+
+
+def number_text(number: float) -> str:
+    """As people write it: without an exponent, unless it would be long.
+
+    >>> number_text(0.00001), number_text(101.0), number_text(-0.5), number_text(1e300)
+    ('0.00001', '101', '-0.5', '1e+300')
+    """
+    text = f"{Decimal(repr(number)):f}"
+    if len(text) > LONGEST_NUMBER:
+        return repr(number)
+    return text.removesuffix(".0")
 
 
 def labels(path: str, pairs: Labels) -> Findings:
