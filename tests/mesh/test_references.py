@@ -48,6 +48,12 @@ LOCAL = "default.svc.cluster.local"
             id="wildcard service",
         ),
         pytest.param(
+            service("out", extra="type: ExternalName\n  externalName: a.org") + virtual_service("{host: out}"),
+            f'{DESTINATION}.host: service "out.{LOCAL}" is an ExternalName for "a.org", which is no service of the '
+            'mesh; give "a.org" a ServiceEntry [IST0101]',
+            id="alias of what is outside",
+        ),
+        pytest.param(
             WEB + virtual_service("{host: web, port: {number: 81}}"),
             f'{DESTINATION}.port: service "web.default.svc.cluster.local" has no port 81; ports: 80 [IST0101]',
             id="port",

@@ -68,13 +68,21 @@ def _problems(placed: Placed, caller: _Caller, services: ServiceIndex, subsets: 
     host = full_name(destination.host, namespace, services.domain).lower()
     service = services.named(host)
     if service is None:
-        yield missing_reference(at(origin, "host"), f'no service "{host}"', _hint(host, services))
+        yield _no_service(host, at(origin, "host"), services)
         return
     yield from _port_problems(destination, origin, service, caller)
     names = subsets.of(host)
     if destination.subset and destination.subset not in names:
         text = f'no DestinationRule gives host "{host}" a subset "{destination.subset}"'
         yield missing_reference(at(origin, "subset"), text, f"subsets: {', '.join(sorted(names))}" if names else "")
+
+
+def _no_service(host: str, origin: Origin, services: ServiceIndex) -> Problem:
+    alias = services.by_host.get(host)
+    if alias is not None:
+        text = f'service "{host}" is an ExternalName for "{alias.alias_of}", which is no service of the mesh'
+        return missing_reference(origin, text, f'give "{alias.alias_of}" a ServiceEntry')
+    return missing_reference(origin, f'no service "{host}"', _hint(host, services))
 
 
 def _hint(host: str, services: ServiceIndex) -> str:
