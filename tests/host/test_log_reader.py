@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from meshgate.client import LogOptions
+from meshgate.host import log_reader
 from meshgate.host.holder.shim import LineWriter, LogFile
 from meshgate.host.log_reader import last_lines, parse_line, read_log
 
@@ -101,6 +103,22 @@ def test_follower_sees_what_comes_even_across_rotations(path: Path) -> None:
         return reading.result()
 
     assert asyncio.run(run()).split("\n")[:-1] == lines
+
+
+def test_a_rotation_while_the_files_are_looked_up_hides_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Writer(path, rotate_bytes=100, keep=99)
+    lines = [f"line {number}" for number in range(40)]
+    coming = iter(lines)
+    writer.write(next(coming), next(coming))
+    look_up = log_reader.run_files
+
+    def rotated_meanwhile(of: Path) -> list[Path]:
+        files = look_up(of)
+        writer.write(*itertools.islice(coming, 3))
+        return files
+
+    monkeypatch.setattr(log_reader, "run_files", rotated_meanwhile)
+    assert _read(path, LogOptions()).split("\n")[:-1] == lines
 
 
 def test_follower_waits_for_a_log_that_is_not_there_yet(path: Path) -> None:

@@ -88,6 +88,10 @@ def run_files(path: Path) -> list[Path]:
     return [name for _, name in sorted(rotated, reverse=True)] + ([path] if path.exists() else [])
 
 
+Numbered = tuple[int, Path]
+"""A file by its number (inode), which a rotation leaves as it is, and its name, which it changes."""
+
+
 class _Reader:
     """Goes through a run's files. One thread at a time uses it."""
 
@@ -138,23 +142,51 @@ class _Reader:
                 yield entry
 
     def _open_first(self) -> bool:
-        files = run_files(self._path)
-        if files:
-            self._fd = os.open(files[0], os.O_RDONLY | os.O_CLOEXEC)
-        return bool(files)
+        return self._open_after(lambda files: files)
 
     def _open_next(self) -> bool:
         """The file after the one that is at its end: it has been rotated away meanwhile, or is an old one."""
         present = os.fstat(self._fd).st_ino
-        files = run_files(self._path)
-        numbers = [file.stat().st_ino for file in files]
-        after = files[numbers.index(present) + 1 :] if present in numbers else files
-        if not after:
-            return False
-        os.close(self._fd)
-        self._fd = os.open(after[0], os.O_RDONLY | os.O_CLOEXEC)
-        self._rest = b""
-        return True
+        return self._open_after(lambda files: _after(files, present))
+
+    def _open_after(self, rest: Callable[[list[Numbered]], list[Numbered]]) -> bool:
+        """Open the first that `rest` leaves of the run's files; whether there is one."""
+        while True:  # no deadline: another turn only where the log was rotated meanwhile
+            left = rest(_files_of_one_moment(self._path))
+            if not left:
+                return False
+            number, name = left[0]
+            try:
+                fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            if os.fstat(fd).st_ino == number:
+                self.close()
+                self._fd, self._rest = fd, b""
+                return True
+            os.close(fd)
+
+
+def _after(files: list[Numbered], present: int) -> list[Numbered]:
+    numbers = [number for number, _ in files]
+    return files[numbers.index(present) + 1 :] if present in numbers else files
+
+
+def _files_of_one_moment(path: Path) -> list[Numbered]:
+    """The run's files, oldest first: seen twice alike, for a rotation halfway through would hide one of them."""
+    seen: list[Numbered] | None = None
+    while True:  # no deadline: as above
+        before, seen = seen, _numbered(run_files(path))
+        if seen is not None and seen == before:
+            return seen
+
+
+def _numbered(files: list[Path]) -> list[Numbered] | None:
+    """None if one of them has been renamed meanwhile."""
+    try:
+        return [(name.stat().st_ino, name) for name in files]
+    except FileNotFoundError:
+        return None
 
 
 class _Renderer:
