@@ -41,6 +41,12 @@ WORKLOAD_ENTRY: Raw = {
     "metadata": {"name": "web-1", "namespace": "shop"},
     "spec": {"address": "192.0.2.1", "ports": {"http": 8080}, "labels": {"app": "web"}, "serviceAccount": "web"},
 }
+PEER_AUTHENTICATION: Raw = {
+    "apiVersion": "security.istio.io/v1",
+    "kind": "PeerAuthentication",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {},
+}
 ISTIO_OPERATOR: Raw = {
     "apiVersion": "install.istio.io/v1alpha1",
     "kind": "IstioOperator",
@@ -121,6 +127,7 @@ ALL: tuple[Raw, ...] = (
     DESTINATION_RULE,
     SERVICE_ENTRY,
     WORKLOAD_ENTRY,
+    PEER_AUTHENTICATION,
     ISTIO_OPERATOR,
     SERVICE,
     POD,

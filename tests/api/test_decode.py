@@ -145,7 +145,7 @@ def test_fault(path: str, value: object, place: str, code: str, words: str) -> N
             "networking.istio.io/v2", "Gateway", codes.UNKNOWN_KIND, "networking.istio.io/v1beta1", id="version"
         ),
         pytest.param(
-            "security.istio.io/v1", "PeerAuthentication", codes.NOT_IMPLEMENTED, "not implemented", id="later"
+            "security.istio.io/v1", "AuthorizationPolicy", codes.NOT_IMPLEMENTED, "not implemented", id="later"
         ),
         pytest.param(
             "gateway.networking.k8s.io/v1", "Gateway", codes.NOT_IMPLEMENTED, "not implemented", id="namesake"

@@ -91,10 +91,11 @@ def _canonical(value: object) -> str:
 
 def _tuple(item: Any) -> Strategy:
     if get_origin(item) is tuple:
-        entries = st.dictionaries(TEXTS, _strategy(get_args(item)[1]), max_size=2)
+        keys = st.integers(0, 2**32 - 1) if get_args(item)[0] is int else TEXTS
+        entries = st.dictionaries(keys, _strategy(get_args(item)[1]), max_size=2)
         return entries.map(lambda given: tuple(sorted(given.items(), key=_first)))
     return st.lists(_strategy(item), max_size=2).map(tuple)
 
 
-def _first(pair: tuple[str, Any]) -> str:
+def _first(pair: tuple[Any, Any]) -> Any:
     return pair[0]

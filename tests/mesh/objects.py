@@ -81,12 +81,13 @@ status: {{podIP: {ip}, podIPs: [{{ip: {ip}}}]}}
 
 
 def istio(kind: str, name: str, spec: str, *, namespace: str = "default", created: str = "", meta: str = "") -> str:
-    """An object of networking.istio.io with a spec in YAML's flow style or indented by two."""
+    """An object of Istio's with a spec in YAML's flow style or indented by two."""
+    group = "security" if kind == "PeerAuthentication" else "networking"
     creation = f"creationTimestamp: '{created}'" if created else ""
     body = spec if spec.lstrip().startswith("{") else "\n" + spec
     return f"""
 ---
-apiVersion: networking.istio.io/v1
+apiVersion: {group}.istio.io/v1
 kind: {kind}
 metadata:
   name: {name}

@@ -3,6 +3,7 @@
 Reads raw objects (mappings from YAML or JSON) and YAML text; gives frozen, hashable values and Problems. Pure.
 May import msgspec, PyYAML, re2 and `errors`; nothing else of meshgate.
 """
+# size: a list of names, one line each
 
 from __future__ import annotations
 
@@ -79,6 +80,7 @@ from meshgate.api.mesh_config import (
 )
 from meshgate.api.mesh_layers import MeshLayer, mesh_config, mesh_layers
 from meshgate.api.meta import Meta, Owner
+from meshgate.api.peer_authentication import MutualTLS, MutualTLSMode, PeerAuthentication
 from meshgate.api.problem import Problem, Severity, has_errors
 from meshgate.api.proxy_config import (
     ForwardClientCertDetails,
@@ -288,6 +290,8 @@ __all__ = [
     "MeshTLS",
     "Meta",
     "MetadataExchangeMode",
+    "MutualTLS",
+    "MutualTLSMode",
     "Namespace",
     "ObjectReference",
     "Origin",
@@ -298,6 +302,7 @@ __all__ = [
     "Pairs",
     "PathNormalization",
     "PathNormalizationType",
+    "PeerAuthentication",
     "Percentage",
     "Pod",
     "PodSecurityContext",

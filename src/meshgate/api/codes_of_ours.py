@@ -217,6 +217,27 @@ OURS: Final[Mapping[str, Code]] = {
         "that no server of its gateways and no service of its hosts has, makes it false for ever.",
         "Add the gateway to spec.gateways, correct the port (a server's own, not its target port), or take it away.",
     ),
+    codes.REPEATED_PEER_AUTHENTICATION: Code(
+        "RepeatedPeerAuthentication",
+        "warning",
+        "two PeerAuthentications of one width are for the same workloads; the older one alone counts",
+        "Policies are not joined: of those for the mesh, for a namespace, or for a workload the oldest is taken.",
+        "Join the two into one.",
+    ),
+    codes.SELECTOR_IN_ROOT_NAMESPACE: Code(
+        "SelectorInRootNamespace",
+        "warning",
+        "a PeerAuthentication of the root namespace selects workloads; it counts for nothing",
+        "There a policy is for the whole mesh and has no selector; workloads are selected in their own namespace.",
+        "Move it to the namespace of the workloads, or take the selector away.",
+    ),
+    codes.PORT_OF_NO_WORKLOAD: Code(
+        "PortOfNoWorkload",
+        "warning",
+        "a PeerAuthentication sets the mode of a port that its workloads do not have",
+        "`portLevelMtls` has the ports on which the workloads themselves listen, not those of a Service.",
+        "Write the target port of the Service.",
+    ),
     codes.REFUSED_BY_PROXY: Code(
         "RefusedByProxy",
         "error",

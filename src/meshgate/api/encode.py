@@ -94,7 +94,7 @@ def _annotated_writer(hint: object) -> Writer:
 def _tuple_writer(item: object) -> Writer:
     if get_origin(item) is tuple:
         write = _writer(get_args(item)[1])
-        return lambda value: {key: write(entry) for key, entry in cast("Pairs[object]", value)}
+        return lambda value: {str(key): write(entry) for key, entry in cast("Pairs[object]", value)}
     write = _writer(item)
     return lambda value: [write(entry) for entry in cast("tuple[object, ...]", value)]
 

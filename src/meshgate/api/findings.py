@@ -11,6 +11,7 @@ from meshgate.api.gateway import Gateway
 from meshgate.api.istio_operator import IstioOperator
 from meshgate.api.mesh_layers import mesh_text_findings, operator_findings
 from meshgate.api.meta import Meta
+from meshgate.api.peer_authentication import PeerAuthentication
 from meshgate.api.resource import Spec
 from meshgate.api.rules.annotations import annotation_findings
 from meshgate.api.rules.data import config_map_findings, secret_findings
@@ -20,6 +21,7 @@ from meshgate.api.rules.finding import Finding
 from meshgate.api.rules.gateway import gateway_findings
 from meshgate.api.rules.known_annotations import known_annotation_findings
 from meshgate.api.rules.kubernetes_service import endpoint_slice_findings, endpoints_findings, service_findings
+from meshgate.api.rules.peer_authentication import peer_authentication_findings
 from meshgate.api.rules.pod import deployment_findings, pod_findings
 from meshgate.api.rules.service_entry import service_entry_findings
 from meshgate.api.rules.virtual_service import virtual_service_findings
@@ -38,6 +40,9 @@ def findings_of(meta: Meta, spec: Spec, *, is_limited: bool = True) -> Iterator[
         case Gateway() | VirtualService() | DestinationRule() | ServiceEntry() | WorkloadEntry():
             yield from annotation_findings(meta)
             yield from _networking(meta, spec)
+        case PeerAuthentication():
+            yield from annotation_findings(meta)
+            yield from peer_authentication_findings(spec)
         case IstioOperator():
             yield from operator_findings("spec.", spec, is_limited=is_limited)
         case Service():

@@ -91,6 +91,7 @@ IMPLEMENTED: Final[Table] = {
     "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"),
     "ServiceEntry.spec.endpoints": _ENDPOINT,
     "WorkloadEntry.spec": _ENDPOINT,
+    "PeerAuthentication.spec": (),
     **ACCEPTED,
 }
 """What this version does. Kinds without an entry are implemented as far as their types go."""
@@ -105,7 +106,7 @@ EVERYTHING: Final[Table] = {}
 
 KINDS_NOT_YET: Final[Mapping[str, tuple[str, ...]]] = {
     "networking.istio.io": ("EnvoyFilter", "ProxyConfig", "Sidecar", "WorkloadGroup"),
-    "security.istio.io": ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"),
+    "security.istio.io": ("AuthorizationPolicy", "RequestAuthentication"),
     "telemetry.istio.io": ("Telemetry",),
     "extensions.istio.io": ("TrafficExtension", "WasmPlugin"),
     "gateway.networking.k8s.io": (

@@ -10,11 +10,14 @@ from meshgate.api.config import ConfigMap, Event, Namespace, Secret, ServiceAcco
 from meshgate.api.destination_rule import DestinationRule
 from meshgate.api.gateway import Gateway
 from meshgate.api.istio_operator import IstioOperator
+from meshgate.api.peer_authentication import PeerAuthentication
 from meshgate.api.resource import Spec
 from meshgate.api.service import Endpoints, EndpointSlice, Service
 from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
 from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
+
+_ISTIO_GROUPS: Final = frozenset({"networking.istio.io", "security.istio.io"})
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +50,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_protobuf(self) -> bool:
         """Decoded by protobuf's rules of JSON, as Istio's own kinds are, rather than by Kubernetes'."""
-        return self.group == "networking.istio.io"
+        return self.group in _ISTIO_GROUPS
 
 
 def _networking(kind: str, spec_type: type[Spec], plural: str, short_name: str) -> Kind:
@@ -63,12 +66,26 @@ def _networking(kind: str, spec_type: type[Spec], plural: str, short_name: str) 
     )
 
 
+def _security(kind: str, spec_type: type[Spec], plural: str, short_name: str) -> Kind:
+    return Kind(
+        kind=kind,
+        spec_type=spec_type,
+        group="security.istio.io",
+        versions=("v1", "v1beta1"),
+        plural=plural,
+        singular=kind.lower(),
+        short_names=(short_name,),
+        categories=("istio-io", "security-istio-io"),
+    )
+
+
 KINDS: Final[tuple[Kind, ...]] = (
     _networking("Gateway", Gateway, "gateways", "gw"),
     _networking("VirtualService", VirtualService, "virtualservices", "vs"),
     _networking("DestinationRule", DestinationRule, "destinationrules", "dr"),
     _networking("ServiceEntry", ServiceEntry, "serviceentries", "se"),
     _networking("WorkloadEntry", WorkloadEntry, "workloadentries", "we"),
+    _security("PeerAuthentication", PeerAuthentication, "peerauthentications", "pa"),
     Kind(
         kind="IstioOperator",
         spec_type=IstioOperator,

@@ -19,6 +19,7 @@ from meshgate.api import codes, hints
 from meshgate.api.fault import Fault, locate, nearest, wrong_type
 from meshgate.api.implemented import KEYS_NOT_YET, Table
 from meshgate.api.known_fields import NOT_YET, WITHOUT_EFFECT
+from meshgate.api.numbered_map import numbered_reader
 from meshgate.api.old_fields import OLD_FIELDS, OldField
 from meshgate.api.problem import Severity
 from meshgate.api.scalars import (
@@ -80,6 +81,8 @@ def reader_of(hint: object, place: Place) -> Reader:
     if origin is tuple:
         item = get_args(hint)[0]
         if get_origin(item) is tuple:
+            if get_args(item)[0] is int:
+                return numbered_reader(reader_of(get_args(item)[1], place))
             not_yet = tuple(name.removeprefix("!") for name in place.limits or () if name.startswith("!"))
             return map_reader(reader_of(get_args(item)[1], place), not_yet)
         return list_reader(reader_of(item, place), _blank_of(item), has_nulls=place.protobuf)

@@ -14,6 +14,7 @@ from meshgate.api.destination_rule import DestinationRule
 from meshgate.api.gateway import Gateway
 from meshgate.api.istio_operator import IstioOperator
 from meshgate.api.meta import Meta
+from meshgate.api.peer_authentication import PeerAuthentication
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.service import Endpoints, EndpointSlice, Service
 from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
@@ -26,6 +27,7 @@ Spec = (
     | DestinationRule
     | ServiceEntry
     | WorkloadEntry
+    | PeerAuthentication
     | IstioOperator
     | Namespace
     | Service

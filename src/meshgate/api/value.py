@@ -17,6 +17,9 @@ V = TypeVar("V")
 Pairs = tuple[tuple[str, V], ...]
 """A map as pairs, sorted by key."""
 
+NumberedPairs = tuple[tuple[int, V], ...]
+"""A map whose keys are numbers (uint32, written as texts) as pairs, sorted by key."""
+
 Labels = tuple[tuple[str, str], ...]
 """Labels, annotations, selectors: pairs sorted by key."""
 

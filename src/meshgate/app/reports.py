@@ -26,7 +26,7 @@ AT_ONCE = 100
 """Objects that are written to before others get the event loop."""
 MOST_EVENTS = 100
 """Of one report: whoever gets more problems at once reads them in the status."""
-REPORTED = frozenset(kind.kind for kind in KINDS if kind.group == "networking.istio.io")
+REPORTED = frozenset(kind.kind for kind in KINDS if kind.is_protobuf)
 """Kinds whose status has room for problems; those of other kinds are events, and in `meshgate status`."""
 
 Told = tuple[str, Ref | None, str, str]

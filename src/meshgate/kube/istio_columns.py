@@ -35,5 +35,6 @@ ISTIO: Mapping[str, Sequence[Column]] = {
         Column("Resolution", at("spec.resolution")),
     ),
     "WorkloadEntry": (Column("Address", at("spec.address")),),
+    "PeerAuthentication": (Column("Mode", at("spec.mtls.mode")),),
     "IstioOperator": (Column("Revision", at("spec.revision")), Column("Status", at("status.status"))),
 }

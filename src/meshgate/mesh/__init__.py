@@ -22,6 +22,13 @@ from meshgate.mesh.host import (
 from meshgate.mesh.host import specificity as host_specificity
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.nearest import Nearest
+from meshgate.mesh.peer_authentications import (
+    BoundPeerAuthentication,
+    MtlsMode,
+    PeerAuthenticationIndex,
+    WorkloadMtls,
+    workload_mtls,
+)
 from meshgate.mesh.problems import at, missing_reference, warning
 from meshgate.mesh.protocol import Protocol, parse_protocol
 from meshgate.mesh.scope import ClientSelectors, Scope, View, client_selectors, place_keys, view_of
@@ -36,6 +43,7 @@ __all__ = [
     "MESH",
     "BoundDestinationRule",
     "BoundGateway",
+    "BoundPeerAuthentication",
     "BoundServer",
     "BoundSubset",
     "BoundVirtualService",
@@ -51,7 +59,9 @@ __all__ = [
     "Memo",
     "MeshEndpoint",
     "MeshService",
+    "MtlsMode",
     "Nearest",
+    "PeerAuthenticationIndex",
     "Port",
     "Protocol",
     "Resolving",
@@ -62,6 +72,7 @@ __all__ = [
     "TlsRule",
     "View",
     "Workload",
+    "WorkloadMtls",
     "World",
     "at",
     "build",
@@ -83,5 +94,6 @@ __all__ = [
     "view_of",
     "warning",
     "with_topology",
+    "workload_mtls",
     "workload_of",
 ]

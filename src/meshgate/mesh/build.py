@@ -18,6 +18,7 @@ from meshgate.api import (
     EndpointSlice,
     Gateway,
     Namespace,
+    PeerAuthentication,
     Pod,
     Problem,
     Resource,
@@ -44,6 +45,7 @@ from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import BoundGateway, bind_gateways
 from meshgate.mesh.kubernetes_services import kubernetes_service
 from meshgate.mesh.memo import Memo
+from meshgate.mesh.peer_authentications import BoundPeerAuthentication, bind_peer_authentications
 from meshgate.mesh.protocol import Protocol
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, service_order
 from meshgate.mesh.service_entries import RESOLVED_BY_NAME, service_entry_services
@@ -91,6 +93,7 @@ def build(
             _destination_rules, of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to
         ),
         headless=_headless(services, endpoints),
+        peer_authentications=memo.nest(_peer_authentications, of_type(objects, PeerAuthentication)),
     )
     snapshot = Snapshot(
         world=memo.same(world),
@@ -111,6 +114,12 @@ def _virtual_services(
 
 def _gateways(memo: Memo, resources: tuple[Resource[Gateway], ...]) -> tuple[BoundGateway, ...]:
     return bind_gateways(resources, memo)
+
+
+def _peer_authentications(
+    memo: Memo, resources: tuple[Resource[PeerAuthentication], ...]
+) -> tuple[BoundPeerAuthentication, ...]:
+    return bind_peer_authentications(resources, memo)
 
 
 def _destination_rules(

@@ -16,6 +16,7 @@ from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.endpoints import EndpointTable
 from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import BoundGateway
+from meshgate.mesh.peer_authentications import BoundPeerAuthentication
 from meshgate.mesh.service import MeshService, Port
 from meshgate.mesh.virtual_services import BoundVirtualService
 from meshgate.mesh.workloads import Workload
@@ -40,6 +41,8 @@ class World(Struct, frozen=True, kw_only=True, cache_hash=True):
     gateways: tuple[BoundGateway, ...] = ()
     destination_rules: tuple[BoundDestinationRule, ...] = ()
     headless: tuple[HeadlessAddresses, ...] = ()
+    peer_authentications: tuple[BoundPeerAuthentication, ...] = ()
+    """Oldest first; `workload_mtls` reads them."""
 
 
 class ServiceTarget(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):

@@ -17,6 +17,7 @@ from meshgate.api import (
     Resource,
     Service,
     ServiceEntry,
+    TransportProtocol,
     WorkloadEntry,
     installation,
     is_subset,
@@ -25,6 +26,8 @@ from meshgate.api import (
 
 Labelled = tuple[str, Labels]
 """A namespace, and the labels of workloads in it."""
+NamedPorts = tuple[tuple[str, int], ...]
+"""Ports of containers with their names, which may be empty."""
 
 
 class Beside(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -32,6 +35,8 @@ class Beside(Struct, frozen=True, kw_only=True, cache_hash=True):
 
     labels: tuple[Labelled, ...] = ()
     """Sorted, each once: of pods, of Deployments' templates, of gateways to come, of WorkloadEntries."""
+    ports: tuple[tuple[str, Labels, NamedPorts], ...] = ()
+    """What workloads say of themselves: namespace, labels, TCP ports of containers. Sorted, each once."""
     namespaces: tuple[Resource[Namespace], ...] = ()
     services: tuple[Resource[Service], ...] = ()
     entries: tuple[Resource[ServiceEntry], ...] = ()
@@ -43,6 +48,7 @@ def beside(resources: Sequence[AnyResource]) -> Beside:
     """What is read of these objects, in an order that does not depend on theirs."""
     return Beside(
         labels=tuple(sorted(set(_labels(resources)))),
+        ports=tuple(sorted(set(_ports(resources)))),
         namespaces=_sorted(of_type(resources, Namespace)),
         services=_sorted(of_type(resources, Service)),
         entries=_sorted(one for one in of_type(resources, ServiceEntry) if one.spec.workload_selector is not None),
@@ -66,6 +72,23 @@ def _labels(resources: Sequence[AnyResource]) -> Iterator[Labelled]:
             yield component.namespace, component.label
 
 
+def _ports(resources: Sequence[AnyResource]) -> Iterator[tuple[str, Labels, NamedPorts]]:
+    for pod in of_type(resources, Pod):
+        yield pod.meta.namespace, pod.meta.labels, _named_ports(pod.spec)
+    for deployment in of_type(resources, Deployment):
+        template = deployment.spec.template
+        yield deployment.meta.namespace, template.metadata.labels, _named_ports(template.spec)
+
+
+def _named_ports(pod: Pod) -> NamedPorts:
+    return tuple(
+        (port.name, port.container_port)
+        for container in pod.containers
+        for port in container.ports
+        if port.protocol is TransportProtocol.TCP
+    )
+
+
 class LabelIndex:
     """Finds out whether there is a workload with certain labels."""
 
@@ -76,6 +99,11 @@ class LabelIndex:
             self.namespaces.add(labelled[0])
             for pair in labelled[1]:
                 self._by_pair[pair].append(labelled)
+
+    def all_with(self, wanted: Labels, namespace: str) -> tuple[Labels, ...]:
+        """The labels of all workloads of a namespace that have these."""
+        rarest = min((self._by_pair.get(pair, []) for pair in wanted), key=len, default=[])
+        return tuple(labels for owner, labels in rarest if owner == namespace and is_subset(wanted, labels))
 
     def has(self, wanted: Labels, namespace: str | None = None) -> bool:
         """Whether one has all of them, in this namespace or (None) in any."""

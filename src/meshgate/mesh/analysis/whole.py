@@ -20,11 +20,17 @@ from meshgate.mesh.analysis.mesh_rules import (
     shared_host_problems,
     subset_hosts,
 )
+from meshgate.mesh.analysis.peer_authentications import (
+    foreign_port_problems,
+    peer_authentication_problems,
+    repeated_peer_authentication_problems,
+)
 from meshgate.mesh.analysis.policies import failover_problems, repeated_policy_problems
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.memo import Memo
+from meshgate.mesh.peer_authentications import BoundPeerAuthentication
 from meshgate.mesh.problems import warning
 from meshgate.mesh.service import MeshService
 from meshgate.mesh.snapshot import World
@@ -47,6 +53,14 @@ def analysis(memo: Memo, world: World, beside: Beside) -> tuple[Problem, ...]:
         *memo.nest(_of_idle_subsets, world.destination_rules, world.virtual_services, domain),
         *memo.get(taken_host_problems, world.services, services),
         *memo.nest(_of_gateways, world.gateways, labels),
+        *memo.nest(
+            _of_peer_authentications,
+            world.peer_authentications,
+            world.mesh.root_namespace,
+            labels,
+            world.services,
+            beside,
+        ),
         *memo.nest(_of_services, beside.services),
         *memo.nest(_of_entries, beside.entries, labels),
         *memo.nest(_of_deployments, beside.deployments, beside.namespaces, world.services),
@@ -89,6 +103,22 @@ def _of_virtual_service(
 
 def _of_gateways(memo: Memo, gateways: tuple[BoundGateway, ...], labels: LabelIndex) -> tuple[Problem, ...]:
     return tuple(problem for one in gateways for problem in memo.get(selector_problems, one, labels))
+
+
+def _of_peer_authentications(
+    memo: Memo,
+    policies: tuple[BoundPeerAuthentication, ...],
+    root: str,
+    labels: LabelIndex,
+    services: tuple[MeshService, ...],
+    beside: Beside,
+) -> tuple[Problem, ...]:
+    found = [*memo.get(repeated_peer_authentication_problems, policies, root, labels)]
+    for policy in policies:
+        found += memo.get(peer_authentication_problems, policy, root, labels)
+        if policy.ports:
+            found += memo.get(foreign_port_problems, policy, services, beside.ports)
+    return tuple(found)
 
 
 def _of_services(memo: Memo, services: tuple[Resource[Service], ...]) -> tuple[Problem, ...]:
