@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 
 from meshgate.api import Problem, Ref
+from meshgate.app.account_tokens import AccountTokens
 from meshgate.client import Client, LogOptions
 from meshgate.kube import Channel, KubeDeps, serve
 from meshgate.store.admission import Admission, Admit
@@ -131,7 +132,8 @@ class RunningApi:
 async def running_api(directory: Path, admit: Admit = admit_all) -> AsyncIterator[RunningApi]:
     store, streams, mesh = Store(directory), PaperStreams(), PaperMesh()
     socket_path, ready = directory / "api.sock", asyncio.Event()
-    deps = KubeDeps(store=store, admission=Admission(store, admit), streams=streams, mesh=mesh)
+    tokens = AccountTokens(store, "https://kubernetes.default.svc.cluster.local")
+    deps = KubeDeps(store=store, admission=Admission(store, admit), streams=streams, mesh=mesh, tokens=tokens)
     connector = aiohttp.UnixConnector(path=str(socket_path), force_close=True)
     try:
         async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:

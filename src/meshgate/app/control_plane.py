@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from meshgate.aio import Latest
+from meshgate.app.account_tokens import AccountTokens, issuer_of
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
@@ -143,6 +144,7 @@ class ControlPlane:
         )
         self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
         self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime, self.files)
+        self.tokens = AccountTokens(self.store, issuer_of(self._mesh.domain))
         self.status = MeshStatus(self.pipeline, self.ads, self._machine)
 
     async def open(self) -> None:
@@ -187,7 +189,9 @@ class ControlPlane:
         )
         kubelet = Kubelet(self.store, deps)
         streams = HostStreams(kubelet, self.runtime, deps.now)
-        kube = KubeDeps(store=self.store, admission=self.admission, streams=streams, mesh=self.status)
+        kube = KubeDeps(
+            store=self.store, admission=self.admission, streams=streams, mesh=self.status, tokens=self.tokens
+        )
         rules = ServiceRules(self.network.router, self._ranges.router)
         return (
             ("dns", lambda ready: self.dns.run(ready=ready)),

@@ -127,6 +127,13 @@ class TokenAuthority:
             raise TokenRefused(f"the token is none of this mesh: {_why(error)}") from None
 
 
+def new_token_key() -> SecretBytes:
+    """A key for a TokenAuthority, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    form, locked = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return SecretBytes(key.private_bytes(serialization.Encoding.PEM, form, locked))
+
+
 def _why(error: jwt.InvalidTokenError) -> str:
     """In words of ours: the library's texts may quote what it was given."""
     match error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from meshgate.cli import create_token
 from meshgate.cli.connection import data_dir_option, talk
 from meshgate.cli.manifests import objects_of, read_documents
 from meshgate.cli.outcomes import print_results
@@ -56,3 +57,4 @@ def create_namespace(name: str, data_dir: Path) -> None:
 
 
 command.add_command(create_namespace, "ns")
+command.add_command(create_token.command)

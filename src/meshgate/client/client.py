@@ -34,6 +34,7 @@ PatchType = Literal["merge", "strategic-merge", "json"]
 
 
 _POD = next(kind for kind in KINDS if kind.kind == "Pod")
+_ACCOUNT = next(kind for kind in KINDS if kind.kind == "ServiceAccount")
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +172,12 @@ class Client:
             yield ExecSession(socket)
         finally:
             await socket.close()
+
+    async def create_token(self, account: str, namespace: str, spec: Mapping[str, Any]) -> str:
+        """A token for a ServiceAccount; `spec` is that of a TokenRequest."""
+        body = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": spec}
+        answer = await self._write("POST", path_of(_ACCOUNT, namespace, account, "token"), body)
+        return str(answer["status"]["token"])
 
     async def status(self) -> Raw:
         """The mesh's own view: proxies, problems, addresses."""

@@ -12,6 +12,7 @@ from meshgate.api import Problem, Ref
 from meshgate.store.admission import Admission
 from meshgate.store.sqlite import Store
 
+from .account_tokens import AccountTokens
 from .streams import Streams
 
 
@@ -38,5 +39,6 @@ class KubeDeps(msgspec.Struct, frozen=True, kw_only=True):
     admission: Admission
     streams: Streams
     mesh: MeshStatus
+    tokens: AccountTokens
     owner_uid: int = msgspec.field(default_factory=os.geteuid)
     """The only user, besides root, who may talk to the API."""

@@ -19,8 +19,11 @@ KUBERNETES_VERSION = ("1", "32", "v1.32.0")
 """The API level that clients are told: kubectl refuses to talk to servers that are too old or too new."""
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 STATUS_VERBS = ["get", "patch", "update"]
-OWN_GROUP = "meshgate.io"
-OWN_RESOURCES = (("transactions", "Transaction", ["create"]), ("status", "MeshStatus", ["get"]))
+UNSTORED: Mapping[str, tuple[tuple[str, str, list[str]], ...]] = {
+    "authentication.k8s.io": (("tokenreviews", "TokenReview", ["create"]),),
+    "meshgate.io": (("transactions", "Transaction", ["create"]), ("status", "MeshStatus", ["get"])),
+}
+"""Resources that are asked for or done, not kept, by group (all in version v1): name, kind, verbs."""
 
 
 def version_document(meshgate_version: str) -> Document:
@@ -59,7 +62,7 @@ def _groups() -> Mapping[str, tuple[str, ...]]:
     groups: dict[str, tuple[str, ...]] = {}
     for kind in KINDS:
         groups[kind.group] = tuple(dict.fromkeys((*groups.get(kind.group, ()), *kind.versions)))
-    return groups | {OWN_GROUP: ("v1",)}
+    return groups | dict.fromkeys(UNSTORED, ("v1",))
 
 
 def _pairs(groups: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, str]]:
@@ -85,11 +88,10 @@ def _kinds(group: str, version: str) -> list[Kind]:
 
 def _resource_list(group: str, version: str) -> Document:
     resources = [entry for kind in _kinds(group, version) for entry in _resources(kind)]
-    if group == OWN_GROUP:
-        resources = [
-            {"name": name, "singularName": "", "namespaced": False, "kind": kind, "verbs": verbs}
-            for name, kind, verbs in OWN_RESOURCES
-        ]
+    resources += [
+        {"name": name, "singularName": "", "namespaced": False, "kind": kind, "verbs": verbs}
+        for name, kind, verbs in UNSTORED.get(group, ())
+    ]
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
 
@@ -110,6 +112,9 @@ def _resources(kind: Kind) -> Iterable[Document]:
     if kind.kind == "Deployment":
         scale = {"kind": "Scale", "group": "autoscaling", "version": "v1"}
         yield {"name": "deployments/scale", **common, **scale, "verbs": STATUS_VERBS}
+    if kind.kind == "ServiceAccount":
+        request = {"kind": "TokenRequest", "group": "authentication.k8s.io", "version": "v1"}
+        yield {"name": "serviceaccounts/token", **common, **request, "verbs": ["create"]}
     if kind.kind == "Pod":
         yield {"name": "pods/exec", **common, "kind": "PodExecOptions", "verbs": ["create", "get"]}
         yield {"name": "pods/log", **common, "verbs": ["get"]}

@@ -32,6 +32,7 @@ from .reading import get_object, list_or_watch
 from .requests import MAX_BODY_BYTES
 from .scale import get_scale, patch_scale, update_scale
 from .targets import Target, target_of
+from .tokens import create_token, review_token
 from .transactions import receipt_of, transact
 from .writing import (
     create_object,
@@ -69,8 +70,11 @@ SUBRESOURCES: Mapping[tuple[str, str], Mapping[str, Handler]] = {
     ("Deployment", "scale"): {"GET": get_scale, "PUT": update_scale, "PATCH": patch_scale},
     ("Namespace", "finalize"): {"PUT": update_object},
     ("Pod", "log"): {"GET": read_log},
+    ("ServiceAccount", "token"): {"POST": create_token},
     ("Pod", "exec"): {"GET": exec_in_container, "POST": exec_in_container},
 }
+REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+"""Reviews are asked, not stored."""
 
 
 async def serve(deps: KubeDeps, socket_path: Path, ready: asyncio.Event) -> None:
@@ -147,6 +151,8 @@ class _Api:
             return respond(self._documents[path])
         if path.startswith("/apis/meshgate.io/v1/"):
             return await self._own(request, path.removeprefix("/apis/meshgate.io/v1/"))
+        if (request.method, path) == ("POST", REVIEWS):
+            return await review_token(request, self._deps)
         target = target_of(request.rel_url.raw_path)
         if target is None:
             return page_not_found()
