@@ -207,29 +207,68 @@ def test_a_path_that_is_too_long_is_a_clear_error(tmp_path: Path) -> None:
     run(test)
 
 
-def test_readers_name_a_proxy_and_never_see_secrets(tmp_path: Path) -> None:
-    secret = Resource(name="key", version="1", type_url=SECRET, body=b"private")
+def secret(name: str, version: str = "1") -> Resource:
+    return Resource(name=name, version=version, type_url=SECRET, body=f"{name} {version}".encode())
 
+
+def test_readers_name_a_proxy_and_never_see_secrets(tmp_path: Path) -> None:
     async def test() -> None:
         async with serving(tmp_path / "a") as ads:
             port = await ads.open_port(0)
-            ads.publish("a.ns", table_of([c("a"), ln("l"), secret]))
+            ads.publish("a.ns", table_of([c("a"), ln("l")]))
+            ads.publish_secrets("a.ns", "identity", {"key": secret("key")})
             async with ads_client(f"127.0.0.1:{port}", world=True) as client:
                 await client.say("cds", node=NODE)
                 response = await client.hear_world()
                 assert [each.value for each in response.resources] == [b"cds a 1"]
                 assert not ads.state.value["a.ns"].connected, "a reader is not the proxy"
-                ads.publish("a.ns", table_of([c("a", 2), ln("l"), secret]))
+                ads.publish_secrets("a.ns", "identity", {"key": secret("key", "2")})
+                ads.publish("a.ns", table_of([c("a", 2), ln("l")]))
                 await client.say("cds", nonce=response.nonce)
                 assert [each.value for each in (await client.hear_world()).resources] == [b"cds a 2"]
             async with ads_client(f"127.0.0.1:{port}") as reader:
                 await reader.say("cds", node=NODE)
                 assert [each.name for each in (await reader.hear()).resources] == ["a"]
-                SHORT["sds"] = SECRET
-                await reader.say("sds", "key")
+                await reader.ask(SECRET, "key", "*")
                 heard = await reader.hear()
                 assert not heard.resources
                 assert list(heard.removed_resources) == ["key"]
+
+    run(test)
+
+
+def test_only_the_secret_that_changed_is_sent(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:
+            ads.publish("a.ns", TABLE)
+            ads.publish_secrets("a.ns", "identity", {"default": secret("default"), "ROOTCA": secret("ROOTCA")})
+            ads.publish_secrets("a.ns", "files", {"file-root:system": secret("file-root:system")})
+            await sync(client)
+            await client.ask(SECRET, "ROOTCA", "default")
+            first = await client.hear()
+            assert [each.name for each in first.resources] == ["ROOTCA", "default"]
+            await client.acknowledge(first)
+            ads.publish_secrets("a.ns", "identity", {"default": secret("default", "2"), "ROOTCA": secret("ROOTCA")})
+            second = await client.hear()
+            assert [(each.name, each.version) for each in second.resources] == [("default", "2")]
+            await client.acknowledge(second)
+            await ads.state.wait_for(lambda state: state["a.ns"].synced)
+
+    run(test)
+
+
+def test_a_secret_that_nobody_publishes_is_answered_at_once_and_sent_when_it_comes(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:
+            ads.publish("a.ns", TABLE)
+            await sync(client)
+            await client.ask(SECRET, "kubernetes://late")
+            answer = await client.hear()
+            assert list(answer.removed_resources) == ["kubernetes://late"]
+            await client.acknowledge(answer)
+            await ads.state.wait_for(lambda state: state["a.ns"].synced)
+            ads.publish_secrets("a.ns", "credentials", {"kubernetes://late": secret("kubernetes://late")})
+            assert [each.name for each in (await client.hear()).resources] == ["kubernetes://late"]
 
     run(test)
 

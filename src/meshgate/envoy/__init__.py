@@ -9,6 +9,7 @@ from meshgate.envoy.emit import emit, emit_load_assignment
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.node import ISTIO_VERSION, node_id
 from meshgate.envoy.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Resource, Resources, resource_json
+from meshgate.envoy.secret import certificate_secret, validation_secret
 from meshgate.envoy.static_listeners import ProxyPorts
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Resource",
     "Resources",
     "bootstrap",
+    "certificate_secret",
     "edge_bootstrap",
     "edge_resources",
     "emit",
@@ -34,4 +36,5 @@ __all__ = [
     "envoy_arguments",
     "node_id",
     "resource_json",
+    "validation_secret",
 ]

@@ -21,6 +21,9 @@ LISTENER = _PREFIX + "envoy.config.listener.v3.Listener"
 ROUTES = _PREFIX + "envoy.config.route.v3.RouteConfiguration"
 SECRET = _PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
 
+REDACTED = "[redacted]"
+"""Envoy's."""
+
 
 class Resource(Struct, frozen=True, kw_only=True, cache_hash=True):
     """One xDS resource."""
@@ -33,6 +36,11 @@ class Resource(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The serialised message, not wrapped in an `Any`."""
     origin: Origin | None = None
     """The object that is to be told when Envoy refuses it."""
+
+    def __repr__(self) -> str:
+        """Without the body: it may be a private key, and is unreadable anyway."""
+        kind = self.type_url.rpartition(".")[2]
+        return f"Resource({kind} {self.name!r}, version {self.version}, {len(self.body)} bytes)"
 
 
 class Resources(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -50,5 +58,12 @@ def resource_of(name: str, type_url: str, body: bytes, origin: Origin | None = N
 
 
 def resource_json(resource: Resource, *, proto_names: bool = True) -> dict[str, Json]:
-    """The resource as Envoy's documentation and `/config_dump` write it; a fresh value each time."""
-    return to_json(unpack(v3.Any(type_url=resource.type_url, value=resource.body)), proto_names=proto_names)
+    """The resource as Envoy's documentation and `/config_dump` write it; a fresh value each time.
+
+    What `/config_dump` redacts of a secret is redacted here.
+    """
+    message = unpack(v3.Any(type_url=resource.type_url, value=resource.body))
+    if isinstance(message, v3.Secret) and message.tls_certificate.HasField("private_key"):
+        message.tls_certificate.private_key.Clear()
+        message.tls_certificate.private_key.inline_string = REDACTED
+    return to_json(message, proto_names=proto_names)

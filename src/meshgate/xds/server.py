@@ -1,14 +1,15 @@
 """The ADS server: tables of resources in, Envoys served, what each of them holds out.
 
 Each proxy has a Unix socket and a gRPC server of its own (one server can't tell its sockets apart): who connects there
-is that proxy, whatever it says of itself. An optional TCP port on loopback shows any proxy's resources to whoever names
-its node id, never secrets; such readers don't count as the proxy. Whoever is no proxy of ours is a guest there.
+is that proxy, whatever it says of itself. Only there are secrets given. An optional TCP port on loopback shows any
+proxy's resources to whoever names its node id, never secrets; such readers don't count as the proxy. Whoever is no
+proxy of ours is a guest there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -17,9 +18,10 @@ import grpc
 import grpc.aio
 
 from meshgate.aio import Latest
-from meshgate.envoy import SECRET
+from meshgate.envoy import Resource
 from meshgate.errors import EnvironmentFault
 from meshgate.xds.guests import Guests, Nobody, Node
+from meshgate.xds.layers import TableLayers
 from meshgate.xds.push import SharedBytes, delta_node, parse_delta, parse_world, world_bytes, world_node
 from meshgate.xds.session import DeltaSession, ResourceTable, Responses, WorldSession
 from meshgate.xds.status import ProxyStatus, Statuses, lagging
@@ -38,10 +40,10 @@ _Serve = Callable[[Dialect, object, Context], Awaitable[None]]
 
 
 class _Proxy:
-    """A proxy's newest table and its streams, the newest last."""
+    """A proxy's newest tables and its streams, the newest last."""
 
     def __init__(self) -> None:
-        self.table: ResourceTable | None = None
+        self.layers = TableLayers()
         self.server: grpc.aio.Server | None = None
         self.path: Path | None = None
         self.awaited = False
@@ -104,21 +106,28 @@ class AdsServer:
         return bound
 
     def publish(self, proxy_id: str, table: ResourceTable) -> None:
-        """From now on this is what the proxy should hold; what differs is sent at once."""
+        """From now on this is what the proxy should hold, besides its secrets; what differs is sent at once."""
         proxy = self._proxies.setdefault(proxy_id, _Proxy())
-        if table is proxy.table:
-            return
-        proxy.table = table
-        for stream in proxy.streams:
-            stream.offer(table)
-        for reader in proxy.readers:
-            reader.offer(_without_secrets(table))
-        self._refresh_soon(proxy_id)
+        if proxy.layers.set_table(table):
+            for reader in proxy.readers:
+                reader.offer(table)
+            self._offer(proxy_id, proxy)
+
+    def publish_secrets(self, proxy_id: str, source: str, secrets: Mapping[str, Resource]) -> None:
+        """From now on these are the proxy's secrets of this source, by name; only those that differ are sent.
+
+        Sources know nothing of each other, and no name comes from two of them. A name that a proxy asks for and that
+        nobody publishes is answered at once, as removed: Envoy then opens the listener or the cluster without it, and
+        takes it when it comes. Forgotten when the proxy is closed; unknown proxies are taken as about to be opened.
+        """
+        proxy = self._proxies.setdefault(proxy_id, _Proxy())
+        if proxy.layers.set_secrets(source, secrets):
+            self._offer(proxy_id, proxy)
 
     def table_of(self, proxy_id: str) -> ResourceTable | None:
-        """What the proxy should hold; None if nothing was published for it."""
+        """What the proxy should hold, secrets included; None if nothing was published for it."""
         proxy = self._proxies.get(proxy_id)
-        return None if proxy is None else proxy.table
+        return None if proxy is None else proxy.layers.whole
 
     async def wait_applied(self, timeout_s: float) -> Statuses:
         """Wait until every connected proxy has accepted all of its newest table; those that have not: none is success.
@@ -164,8 +173,8 @@ class AdsServer:
         proxy.streams.append(stream)
         proxy.awaited = False
         try:
-            if proxy.table is not None:
-                stream.offer(proxy.table)
+            if proxy.layers.whole is not None:
+                stream.offer(proxy.layers.whole)
             await stream.run(raw, context)
         finally:
             proxy.streams.remove(stream)
@@ -184,14 +193,21 @@ class AdsServer:
         reader = self._stream(dialect, proxy_id)
         proxy.readers.append(reader)
         try:
-            if proxy.table is not None:
-                reader.offer(_without_secrets(proxy.table))
+            if proxy.layers.table is not None:
+                reader.offer(proxy.layers.table)
             await reader.run(raw, context)
         finally:
             proxy.readers.remove(reader)
             if proxy.is_guest and not proxy.readers:
                 del self._proxies[proxy_id]
                 self._guests.farewell(proxy_id)
+
+    def _offer(self, proxy_id: str, proxy: _Proxy) -> None:
+        whole = proxy.layers.whole
+        if whole is not None:
+            for stream in proxy.streams:
+                stream.offer(whole)
+            self._refresh_soon(proxy_id)
 
     def _welcome(self, node: Node) -> _Proxy | None:
         """A guest; None if it does not say what it is."""
@@ -248,9 +264,3 @@ def _status_of(proxy: _Proxy) -> ProxyStatus:
     return ProxyStatus(
         connected=True, synced=session.synced, settled=session.settled, nacks=session.nacks, types=session.types
     )
-
-
-def _without_secrets(table: ResourceTable) -> ResourceTable:
-    if SECRET not in table.types:
-        return table
-    return ResourceTable(types={type_url: named for type_url, named in table.types.items() if type_url != SECRET})
