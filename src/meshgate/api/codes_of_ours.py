@@ -245,4 +245,11 @@ OURS: Final[Mapping[str, Code]] = {
         "The object is accepted and has no effect in that proxy.",
         "Envoy's words say what it does not like. Should the object be right, this is a bug of meshgate.",
     ),
+    codes.BAD_AUTHORITY: Code(
+        "AuthorityUnusable",
+        "error",
+        "a Secret that is to hold the mesh's certificate authority cannot be used as one",
+        "Workloads keep the certificates that they have, and the last good authority goes on signing.",
+        "Secret cacerts needs ca-cert.pem, ca-key.pem, root-cert.pem and cert-chain.pem, as Istio's own.",
+    ),
 }

@@ -1,4 +1,27 @@
-"""Identities: keys, certificates, Istio's certificate service. Empty until identities are built.
+"""Identities: authorities, workload certificates, and what is trusted.
 
-`facts.identities` is empty meanwhile, and the mesh speaks plaintext. May import client and below.
+Reads key material, clock and serial numbers as values, gives certificates (`pki`, pure, and what is built on it);
+`issue` is the shell that makes keys. May import client and below; knows neither the store nor proxies.
 """
+
+from meshgate.ca.authority import (
+    Authority,
+    authority_of,
+    authority_secret,
+    is_over,
+    roots_pem,
+    self_signed_authority,
+)
+from meshgate.ca.pki import CsrFault, sign, workload_certificate
+
+__all__ = [
+    "Authority",
+    "CsrFault",
+    "authority_of",
+    "authority_secret",
+    "is_over",
+    "roots_pem",
+    "self_signed_authority",
+    "sign",
+    "workload_certificate",
+]

@@ -34,6 +34,7 @@ from meshgate.mesh.protocol import Protocol, parse_protocol
 from meshgate.mesh.scope import ClientSelectors, Scope, View, client_selectors, place_keys, view_of
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
+from meshgate.mesh.spiffe import spiffe_id
 from meshgate.mesh.targets import service_targets
 from meshgate.mesh.topology import Distribution, split_locality, with_topology
 from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule, TcpRule, TlsRule, http_destinations
@@ -90,6 +91,7 @@ __all__ = [
     "parse_protocol",
     "place_keys",
     "service_targets",
+    "spiffe_id",
     "split_locality",
     "view_of",
     "warning",
