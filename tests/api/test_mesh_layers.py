@@ -90,7 +90,7 @@ def test_only_one_config_map_counts(metadata: dict[str, str], is_read: bool) -> 
         pytest.param(
             "caCertificates: [{pem: x}]\n", "error", codes.NOT_IMPLEMENTED, "data.mesh.caCertificates", id="refused"
         ),
-        pytest.param("trustDomain: td\n", "info", codes.WITHOUT_EFFECT, "data.mesh.trustDomain", id="without effect"),
+        pytest.param("ingressClass: x\n", "info", codes.WITHOUT_EFFECT, "data.mesh.ingressClass", id="without effect"),
         pytest.param(
             "defaultConfig: {tracing: {sampling: 5}}\n",
             "info",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import yaml
 
 from meshgate.api import IstioOperator, Problem, Ref
 from meshgate.app.compiler import Compiler
+from meshgate.app.identities import Identities
+from meshgate.app.mesh_authority import MeshAuthority
 from meshgate.app.pipeline import Pipeline
 from meshgate.app.proxies import proxy_id
 from meshgate.app.status import MeshStatus
@@ -53,6 +56,10 @@ class Rig:
         self.compiler = Compiler(Facts(), overlay)
         self.settings = Settings(overlay=overlay or IstioOperator())
         self.pipeline = Pipeline(self.store, self.ads, self.compiler, self._settle)
+        self.now = datetime(2026, 8, 1, 12, tzinfo=UTC)
+        """Of certificates."""
+        self.authority = MeshAuthority(self.store, lambda: self.now)
+        self.identities = Identities(self.ads, self.pipeline.built, self.authority.trust, lambda: self.now)
         self.admission = Admission(self.store, self.pipeline.admit)
         self.status = MeshStatus(self.pipeline, self.ads, NoMachine())
 

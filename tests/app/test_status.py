@@ -28,7 +28,7 @@ def test_a_proxy_is_served_by_the_door_and_told_of(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
         await rig.apply(gateway("*"))
         pod = gateway_pod(rig)
-        door = Door(rig.ads, rig.pipeline)
+        door = Door(rig.ads, rig.pipeline, rig.identities)
         proxy = await door.open(pod, tmp_path / "x", ME)
         assert proxy.addresses == ("10.244.0.2",), "built before the Envoy can connect"
         async with ads_client(f"unix:{tmp_path}/x") as client:
@@ -55,7 +55,7 @@ def test_refusals_name_the_object_and_end_the_wait(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
         await rig.apply(gateway("*"))
         pod = gateway_pod(rig)
-        await Door(rig.ads, rig.pipeline).open(pod, tmp_path / "x", ME)
+        await Door(rig.ads, rig.pipeline, rig.identities).open(pod, tmp_path / "x", ME)
         async with ads_client(f"unix:{tmp_path}/x") as client:
             await client.say("cds")
             await client.acknowledge(await client.hear())
@@ -79,6 +79,6 @@ def test_the_door_stays_shut_for_a_pod_that_is_gone(tmp_path: Path) -> None:
         await rig.built()
         gone = ProxyPod(uid="x", namespace="default", name="gone", address="10.244.0.9")
         with pytest.raises(EnvironmentFault, match=r"gone\.default"):
-            await Door(rig.ads, rig.pipeline).open(gone, tmp_path / "x", ME)
+            await Door(rig.ads, rig.pipeline, rig.identities).open(gone, tmp_path / "x", ME)
 
     run(test, tmp_path)

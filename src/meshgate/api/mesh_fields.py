@@ -40,10 +40,11 @@ WITH_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
         "proxyListenPort",
         "rootNamespace",
         "tcpKeepalive",
+        "trustDomain",
     ),
     PROXIES: ("gatewayTopology", "proxyHeaders"),
 }
-"""Keys that the plan reads."""
+"""Keys that the plan and the identities read."""
 
 _NO_IDENTITIES: Final = "proxies have no identities yet, so nothing inside the mesh is encrypted"
 _NO_INGRESS: Final = "Ingress objects are not implemented yet"
@@ -70,7 +71,6 @@ WITHOUT_EFFECT: Final[Mapping[str, Mapping[str, str]]] = {
         "serviceScopeConfigs": "it is for ambient meshes of several clusters",
         "serviceSettings": "it is for meshes of several clusters; this is one",
         "thriftConfig": _GONE,
-        "trustDomain": _NO_IDENTITIES,
         "trustDomainAliases": _NO_IDENTITIES,
         "verifyCertificateAtClient": _GONE,
     },

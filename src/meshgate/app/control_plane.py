@@ -10,21 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uvloop
+from msgspec.structs import replace
 
 from meshgate.aio import Latest
+from meshgate.api import Problem
 from meshgate.app.account_tokens import AccountTokens, issuer_of
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
 from meshgate.app.garbage import set_aside
 from meshgate.app.guests import PlannedGuests
+from meshgate.app.identities import Identities
 from meshgate.app.machine import MachineParts
+from meshgate.app.mesh_authority import MeshAuthority
 from meshgate.app.options import Options
 from meshgate.app.overlay import overlay_of
 from meshgate.app.pipeline import Pipeline
@@ -129,7 +133,9 @@ class ControlPlane:
         self.admission = Admission(self.store, self.pipeline.admit)
         self.files = WatchedFiles(self.store, self.admission, [Path(file) for file in options.files])
         self.feeds = Feeds(ranges)
-        self._door = Door(self.ads, self.pipeline)
+        self.authority = MeshAuthority(self.store, _now)
+        self.identities = Identities(self.ads, self.pipeline.built, self.authority.trust, _now)
+        self._door = Door(self.ads, self.pipeline, self.identities)
         self.runtime = Runtime(holder)
         self.dns = DnsServer(self.feeds.names, Forwarder(self._servers))
         self.network = PodNetwork(ranges, holder, self.dns)
@@ -143,7 +149,7 @@ class ControlPlane:
             host_address=str(ranges.host),
         )
         self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
-        self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime, self.files)
+        self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime, self._told)
         self.tokens = AccountTokens(self.store, issuer_of(self._mesh.domain))
         self.status = MeshStatus(self.pipeline, self.ads, self._machine)
 
@@ -162,8 +168,10 @@ class ControlPlane:
 
     async def serve(self) -> None:
         """Start the parts in their order, each when those before it are ready; run them until cancelled."""
-        self.pipeline.build()
-        self.feeds.take(self.pipeline.built.value)
+        built = self.pipeline.build()
+        self.feeds.take(built)
+        assert built.snapshot is not None
+        await self.authority.open(built.snapshot.world.mesh.trust_domain)
         async with asyncio.TaskGroup() as group:
             for part in self._parts():
                 ready = asyncio.Event()
@@ -176,6 +184,10 @@ class ControlPlane:
             told = await welcome(self.store, self.files.problems.value, self._machine.notices, self._edge_options)
             await self._holder.tell_ready(told)
 
+    def _told(self) -> Sequence[Problem]:
+        """Of watched files, and of the Secrets of the authority."""
+        return (*self.files.problems.value, *self.pipeline.placed(self.authority.problems.value))
+
     def _parts(self) -> tuple[tuple[str, Part], ...]:
         """The parts in the order in which they start: what others need first."""
         deps = PodDeps(
@@ -184,7 +196,7 @@ class ControlPlane:
             network=self.network,
             door=self._door,
             mesh=self._mesh,
-            now=lambda: datetime.now(UTC),
+            now=_now,
             settle=self._settle_endpoints,
         )
         kubelet = Kubelet(self.store, deps)
@@ -197,6 +209,9 @@ class ControlPlane:
             ("dns", lambda ready: self.dns.run(ready=ready)),
             ("service addresses", lambda ready: rules.run(self.feeds.services, ready=ready)),
             ("pipeline", _at_once(self.pipeline.run)),
+            ("authority", _at_once(self.authority.run)),
+            ("root certificates", _at_once(self._spread_roots)),
+            ("identities", _at_once(self.identities.run)),
             ("feeds", _at_once(lambda: self.feeds.run(self.pipeline.built))),
             ("pods", kubelet.serve),
             ("edge", lambda ready: self.edge.run(self.feeds.edge, ready=ready)),
@@ -230,10 +245,22 @@ class ControlPlane:
             group.create_task(_set_whenever(changed, self.pipeline.built))
             group.create_task(_set_whenever(changed, self.ads.state))
             group.create_task(_set_whenever(changed, self.files.problems))
+            group.create_task(_set_whenever(changed, self.authority.problems))
+
+    async def _spread_roots(self) -> None:
+        """Whenever other roots are trusted, all namespaces are told."""
+        async for trust in self.authority.trust:
+            roots = trust.roots_pem.decode() if trust is not None else ""
+            self._controllers = replace(self._controllers, roots_pem=roots)
+            self._settle(("ConfigMap",))
 
     def _settle(self, changed: Collection[str]) -> Collection[str]:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = _now().strftime("%Y-%m-%dT%H:%M:%SZ")
         return reconcile(self.store, self._controllers, now, changed=changed)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def name_servers(options: Options) -> Callable[[], tuple[Upstream, ...]]:

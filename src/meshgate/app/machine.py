@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from meshgate.api import Problem
@@ -16,18 +16,19 @@ from meshgate.host.network.host_side import Notice
 from meshgate.host.pods.building import parse_container_id
 from meshgate.host.pods.injection import PROXY
 from meshgate.host.runtime import Runtime
-from meshgate.store.files import WatchedFiles
 
 POD_CONTAINERS: Final = "pod/"
+Problems = Callable[[], Sequence[Problem]]
+"""Of what is not compiled: watched files, the authority's Secrets."""
 
 
 class MachineParts:
     """Edge, containers and feeds of one mesh, as its status sees them."""
 
     def __init__(  # size: one parameter for each part
-        self, pipeline: Pipeline, door: Door, feeds: Feeds, edge: Edge, runtime: Runtime, files: WatchedFiles
+        self, pipeline: Pipeline, door: Door, feeds: Feeds, edge: Edge, runtime: Runtime, problems: Problems
     ) -> None:
-        self._files = files
+        self.problems = problems
         self._pipeline = pipeline
         self._door = door
         self._feeds = feeds
@@ -43,10 +44,6 @@ class MachineParts:
             "taken": [{"port": each.port, "reason": each.reason} for each in edge.taken],
             "notes": [notice.text for notice in self.notices],
         }
-
-    def problems(self) -> Sequence[Problem]:
-        """Of watched files: a broken one keeps what it last said."""
-        return self._files.problems.value
 
     def pids(self) -> Mapping[str, int]:
         """Of running Envoys: as the capsule sees the first process of their container."""

@@ -15,6 +15,7 @@ from meshgate.host.controllers.endpoint_mirrors import ENDPOINT_MIRRORS
 from meshgate.host.controllers.endpoint_slices import ENDPOINT_SLICES
 from meshgate.host.controllers.gateways import GATEWAYS
 from meshgate.host.controllers.namespaces import NAMESPACES
+from meshgate.host.controllers.root_certificates import ROOT_CERTIFICATES
 from meshgate.host.controllers.service_entries import SERVICE_ENTRIES
 from meshgate.host.controllers.services import SERVICES
 from meshgate.host.controllers.view import Controller, Settings, View
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CONTROLLERS: tuple[Controller, ...] = (
     NAMESPACES,
+    ROOT_CERTIFICATES,
     GATEWAYS,
     SERVICES,
     SERVICE_ENTRIES,

@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses of ServiceEntries that have none: Istio's range."""
     overlay: IstioOperator = IstioOperator()
     """What `--set` says; it wins over all IstioOperators."""
+    roots_pem: str = ""
+    """Roots of the mesh's certificates; empty: not known."""
 
 
 class Controller(msgspec.Struct, frozen=True, kw_only=True):
