@@ -14,9 +14,9 @@ from meshgate.proto import v3
 
 
 def secret_body(name: str) -> bytes:
-    """Roots for `ROOTCA` and Istio's `...-cacert` names, a certificate with its key for any other."""
+    """Roots for the names that Istio has for roots, a certificate with its key for any other."""
     certificate, key = _self_signed()
-    if name == "ROOTCA" or name.endswith("-cacert"):
+    if name == "ROOTCA" or name.endswith("-cacert") or name.startswith(("file-root:", "configmap://")):
         secret = v3.Secret(name=name, validation_context={"trusted_ca": {"inline_bytes": certificate}})
     else:
         secret = v3.Secret(

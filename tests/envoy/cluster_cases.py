@@ -233,6 +233,19 @@ CLUSTERS = {
             ),
             ClusterPlan(name="originated", type="EDS", tls=MUTUAL, proxy_protocol="V2"),
             ClusterPlan(
+                name="outside",
+                type="EDS",
+                http=HttpProtocolOptions(auto_sni=True, auto_san_validation=True),
+                tls=UpstreamTls(
+                    certificates=(SecretReference(name="file-cert:/etc/certs/client.pem~/etc/certs/key.pem"),),
+                    validation=PeerValidation(
+                        roots=SecretReference(name="file-root:system"), crl_file="tests/envoy/revoked.pem"
+                    ),
+                ),
+                has_own_alpn=True,
+            ),
+            ClusterPlan(name="trusting", type="EDS", tls=UpstreamTls(sni="example.com"), has_own_alpn=True),
+            ClusterPlan(
                 name="to-a-socket",
                 type="STATIC",
                 proxy_protocol="V1",

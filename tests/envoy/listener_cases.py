@@ -284,6 +284,7 @@ LISTENERS = {
                                 max_connection_duration=timedelta(hours=9),
                                 max_connect_attempts=3,
                                 hash_source_ip=True,
+                                alpn=("istio", "h2"),
                                 access_logs=(TEXT_LOG,),
                             ),
                         ),

@@ -6,7 +6,7 @@ from meshgate.envoy.access_log import access_log
 from meshgate.envoy.listener_filters import listener_filter
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.metadata import config_metadata, config_path
-from meshgate.envoy.network_filters import network_filter
+from meshgate.envoy.network_filters import network_filters
 from meshgate.envoy.spelling import address, cidr_range, duration
 from meshgate.envoy.tls import downstream_tls
 from meshgate.plan.values import FilterChainMatch, FilterChainPlan, ListenerPlan
@@ -46,7 +46,7 @@ def _listener(plan: ListenerPlan, memo: Memo) -> v3.ListenerDict:
 def _filter_chain(plan: FilterChainPlan, memo: Memo) -> v3.FilterChainDict:
     spelled: v3.FilterChainDict = {
         "name": plan.name,
-        "filters": [network_filter(item, memo) for item in plan.filters],
+        "filters": [spelled for item in plan.filters for spelled in network_filters(item, memo)],
     }
     if plan.match is not None:
         spelled["filter_chain_match"] = _match(plan.match)

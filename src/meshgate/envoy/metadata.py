@@ -38,6 +38,8 @@ def cluster_metadata(plan: ClusterPlan) -> v3.MetadataDict | None:
     fields: dict[str, v3.ValueDict] = {}
     if plan.config:
         fields["config"] = {"string_value": plan.config}
+    if plan.has_own_alpn:
+        fields["alpn_override"] = {"string_value": "false"}
     if plan.subset:
         fields["subset"] = {"string_value": plan.subset}
     if plan.external:

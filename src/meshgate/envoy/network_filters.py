@@ -12,15 +12,17 @@ from meshgate.plan.values import HttpConnectionManagerPlan, MongoProxyPlan, Netw
 from meshgate.proto import v3
 
 
-def network_filter(plan: NetworkFilter, memo: Memo) -> v3.NetworkFilterDict:
+def network_filters(plan: NetworkFilter, memo: Memo) -> tuple[v3.NetworkFilterDict, ...]:
+    """The filter, and what it needs before it."""
     match plan:
         case HttpConnectionManagerPlan():
-            return memo.of(_http, plan)
+            return (memo.of(_http, plan),)
         case MongoProxyPlan():
             config = v3.MongoProxy(stat_prefix=plan.stat_prefix)
-            return {"name": "envoy.filters.network.mongo_proxy", "typed_config": packed(config)}
+            return ({"name": "envoy.filters.network.mongo_proxy", "typed_config": packed(config)},)
         case TcpProxyPlan():
-            return memo.of(_tcp_proxy, plan)
+            proxy = memo.of(_tcp_proxy, plan)
+            return (memo.of(_alpn, plan.alpn), proxy) if plan.alpn else (proxy,)
         case _:
             assert_never(plan)
 
@@ -28,6 +30,19 @@ def network_filter(plan: NetworkFilter, memo: Memo) -> v3.NetworkFilterDict:
 def _http(plan: HttpConnectionManagerPlan, memo: Memo) -> v3.NetworkFilterDict:
     config = v3.HttpConnectionManager(**http_connection_manager(plan, memo))
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": packed(config)}
+
+
+def _alpn(protocols: tuple[str, ...], _memo: Memo) -> v3.NetworkFilterDict:
+    """Under this key Envoy looks for the protocols before it opens a connection; it goes before what a cluster says.
+
+    https://www.envoyproxy.io/docs/envoy/latest/configuration/advanced/well_known_filter_state
+    """
+    value: v3.FilterStateValueDict = {
+        "object_key": "envoy.network.application_protocols",
+        "format_string": {"text_format_source": {"inline_string": ",".join(protocols)}},
+    }
+    config = v3.SetFilterStateNetworkFilter(on_new_connection=[value])
+    return {"name": "envoy.filters.network.set_filter_state", "typed_config": packed(config)}
 
 
 def _tcp_proxy(plan: TcpProxyPlan, memo: Memo) -> v3.NetworkFilterDict:

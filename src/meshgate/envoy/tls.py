@@ -60,10 +60,13 @@ def _validation(peer: PeerValidation) -> v3.CommonTlsContext_CombinedCertificate
 
     Envoy's newer `match_typed_subject_alt_names` would need each name once per type.
     """
+    default: v3.CertificateValidationContextDict = {
+        "match_subject_alt_names": [string_matcher(name) for name in peer.subject_alt_names]
+    }
+    if peer.crl_file:
+        default["crl"] = {"filename": peer.crl_file}
     return {
-        "default_validation_context": {
-            "match_subject_alt_names": [string_matcher(name) for name in peer.subject_alt_names]
-        },
+        "default_validation_context": default,
         "validation_context_sds_secret_config": _sds(peer.roots),
     }
 

@@ -60,12 +60,15 @@ def fill_connection(spelled: v3.ClusterDict, plan: ClusterPlan, memo: Memo) -> N
         spelled["typed_extension_protocol_options"] = {HTTP_OPTIONS: memo.of(_http_options, plan.http)}
     if plan.tls_choices:
         assert plan.tls is None, plan.name
-        spelled["transport_socket_matches"] = [_choice(choice, plan.proxy_protocol) for choice in plan.tls_choices]
+        spelled["transport_socket_matches"] = [
+            memo.of(_choice, (choice, plan.proxy_protocol)) for choice in plan.tls_choices
+        ]
     elif plan.tls is not None or plan.proxy_protocol:
         spelled["transport_socket"] = _transport(plan.tls, plan.proxy_protocol)
 
 
-def _choice(choice: TlsChoice, proxy_protocol: str) -> v3.Cluster_TransportSocketMatchDict:
+def _choice(given: tuple[TlsChoice, str], _memo: Memo) -> v3.Cluster_TransportSocketMatchDict:
+    choice, proxy_protocol = given
     return {
         "name": choice.name,
         "match": {"tlsMode": choice.tls_mode} if choice.tls_mode else {},
@@ -100,6 +103,11 @@ def _http_options(http: HttpProtocolOptions, _memo: Memo) -> v3.AnyDict:
         options["common_http_protocol_options"] = common
     if http.error_codes:
         options["outlier_detection"] = {"error_matcher": _any_status(http.error_codes)}
+    if http.auto_sni or http.auto_san_validation:
+        options["upstream_http_protocol_options"] = {
+            "auto_sni": http.auto_sni,
+            "auto_san_validation": http.auto_san_validation,
+        }
     http2 = _http2(http)
     http1: v3.Http1ProtocolOptionsDict = {}
     if http.preserve_header_case:

@@ -98,6 +98,10 @@ class HttpProtocolOptions(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Header names of HTTP/1.1 go on as they came."""
     error_codes: tuple[int, ...] = ()
     """Statuses that count as errors for outlier detection; none: those from 500 on."""
+    auto_sni: bool = False
+    """The SNI is the request's host."""
+    auto_san_validation: bool = False
+    """The endpoint's certificate must be for the request's host."""
 
 
 class RingHash(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -210,6 +214,9 @@ class ClusterPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     locality_weighted: bool = False
     external: bool = False
     """`filter_metadata.istio.external`: outside the mesh."""
+    has_own_alpn: bool = False
+    """`filter_metadata.istio.alpn_override: "false"`: it is not the mesh's TLS that is opened, and no filter of Istio's
+    must make it look so."""
     services: tuple[ServiceMetadata, ...] = ()
     subset: str = ""
     """`filter_metadata.istio.subset`."""

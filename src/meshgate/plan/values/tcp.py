@@ -31,6 +31,8 @@ class TcpProxyPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     hash_source_ip: bool = False
     max_connect_attempts: int | None = None
     """How many endpoints are tried until one takes the connection; None is Envoy's one."""
+    alpn: tuple[str, ...] = ()
+    """What is offered to the endpoint whatever its cluster says (a `set_filter_state` filter before this one)."""
     access_logs: tuple[AccessLog, ...] = ()
     origin: Origin | None = None
 

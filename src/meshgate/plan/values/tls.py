@@ -30,6 +30,8 @@ class PeerValidation(Struct, frozen=True, kw_only=True, cache_hash=True):
 
     roots: SecretReference
     subject_alt_names: tuple[TextMatch, ...] = ()
+    crl_file: str = ""
+    """Path, in the proxy's view, of the certificates that are revoked."""
 
 
 class DownstreamTls(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -47,7 +49,9 @@ class UpstreamTls(Struct, frozen=True, kw_only=True, cache_hash=True):
 
     certificates: tuple[SecretReference, ...] = ()
     validation: PeerValidation | None = None
+    """None: whoever answers is believed."""
     sni: str = ""
+    """Empty: none, but where HTTP says it by itself (`HttpProtocolOptions.auto_sni`)."""
     alpn: tuple[str, ...] = ()
     parameters: TlsParameters = TlsParameters()
 
