@@ -37,11 +37,13 @@ from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, W
 from meshgate.mesh.spiffe import spiffe_id
 from meshgate.mesh.targets import service_targets
 from meshgate.mesh.topology import Distribution, split_locality, with_topology
+from meshgate.mesh.trust import UNKNOWN, ServiceTrust
 from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule, TcpRule, TlsRule, http_destinations
 from meshgate.mesh.workloads import Workload, workload_of
 
 __all__ = [
     "MESH",
+    "UNKNOWN",
     "BoundDestinationRule",
     "BoundGateway",
     "BoundPeerAuthentication",
@@ -68,6 +70,7 @@ __all__ = [
     "Resolving",
     "Scope",
     "ServiceTarget",
+    "ServiceTrust",
     "Snapshot",
     "TcpRule",
     "TlsRule",

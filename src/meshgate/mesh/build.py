@@ -52,11 +52,13 @@ from meshgate.mesh.service_entries import RESOLVED_BY_NAME, service_entry_servic
 from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
 from meshgate.mesh.targets import AddressedTargets, selecting_by_namespace, targets_by_address
 from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION
+from meshgate.mesh.trust import may_refuse, service_trusts, with_refusals
 from meshgate.mesh.virtual_services import BoundVirtualService, bind_virtual_services
 from meshgate.mesh.visibility import Export
 from meshgate.mesh.workload_entries import WorkloadEntries
 from meshgate.mesh.workloads import Workload, workload_of
 
+Collected = tuple[tuple[Key, tuple[MeshEndpoint, ...]], ...]
 EntryServices = tuple[tuple[Resource[ServiceEntry], tuple[MeshService, ...]], ...]
 
 
@@ -77,9 +79,12 @@ def build(
     workload_entries = WorkloadEntries(of_type(objects, WorkloadEntry), memo, facts.cluster_id)
     collector = EndpointCollector(WorkloadIndex(workloads), workload_entries, facts)
     services = _services(of_type(objects, Service), entries, facts, wishes, memo)
+    policies = memo.nest(_peer_authentications, of_type(objects, PeerAuthentication))
     services = memo.same(tuple(_with_selected_names(one, collector) for one in services))
-    collected = _endpoints(objects, entries, services, collector, memo)
-    endpoints, targets = memo.nest(_with_targets, services, tuple(collected.by_port.items()))
+    services = memo.nest(_services_with_refusals, services, policies, mesh.root_namespace)
+    collected = tuple(_endpoints(objects, entries, services, collector, memo).by_port.items())
+    collected = _with_refusals(memo, collected, policies, mesh.root_namespace)
+    endpoints, targets = memo.nest(_with_targets, services, collected)
     virtual_services, delegation_problems = memo.nest(
         _virtual_services, of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to
     )
@@ -93,7 +98,8 @@ def build(
             _destination_rules, of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to
         ),
         headless=_headless(services, endpoints),
-        peer_authentications=memo.nest(_peer_authentications, of_type(objects, PeerAuthentication)),
+        peer_authentications=policies,
+        trusts=service_trusts(memo, services, endpoints, mesh, policies),
     )
     snapshot = Snapshot(
         world=memo.same(world),
@@ -175,6 +181,34 @@ def _with_selected_names(service: MeshService, collector: EndpointCollector) -> 
     return msgspec.structs.replace(service, fixed=(*service.fixed, *selected))
 
 
+def _services_with_refusals(
+    memo: Memo, services: tuple[MeshService, ...], policies: tuple[BoundPeerAuthentication, ...], root_namespace: str
+) -> tuple[MeshService, ...]:
+    """Services with what policies say of the endpoints that they have in themselves."""
+    if not may_refuse(policies):
+        return services
+    found = []
+    for service in services:
+        inner = tuple(fixed.endpoint for fixed in service.fixed)
+        marked = memo.get(with_refusals, inner, service.namespace, policies, root_namespace)
+        fixed = tuple(
+            FixedEndpoint(port=one.port, endpoint=endpoint) for one, endpoint in zip(service.fixed, marked, strict=True)
+        )
+        found.append(service if marked == inner else msgspec.structs.replace(service, fixed=fixed))
+    return tuple(found)
+
+
+def _with_refusals(
+    memo: Memo, collected: Collected, policies: tuple[BoundPeerAuthentication, ...], root_namespace: str
+) -> Collected:
+    """Endpoints with what policies say of them."""
+    if not may_refuse(policies):
+        return collected
+    return tuple(
+        (key, memo.get(with_refusals, endpoints, key[1], policies, root_namespace)) for key, endpoints in collected
+    )
+
+
 def _endpoints(
     objects: Sequence[AnyResource],
     entries: EntryServices,
@@ -193,7 +227,7 @@ def _endpoints(
 
 
 def _with_targets(
-    memo: Memo, services: tuple[MeshService, ...], found: tuple[tuple[Key, tuple[MeshEndpoint, ...]], ...]
+    memo: Memo, services: tuple[MeshService, ...], found: Collected
 ) -> tuple[EndpointTable, AddressedTargets]:
     """The table of these endpoints, which is the same as long as they are, and what is behind each address."""
     table = EndpointTable(by_port=dict(found))

@@ -151,6 +151,7 @@ class EndpointCollector:
             labels=with_topology(workload.labels, workload.locality, self._facts.cluster_id, node=workload.node),
             tls_mode=mode,
             workload=workload_identifier(workload, self._facts.cluster_id),
+            account=f"{workload.namespace}/{workload.service_account}",
         )
 
 
@@ -162,7 +163,9 @@ def listed_endpoints(resource: Resource[ServiceEntry], services: tuple[MeshServi
             for port in service.ports:
                 found[service.hostname, service.namespace, port.number].append(
                     tuple(
-                        entry_endpoint(entry, port, listed_workload(resource, place, cluster_id), cluster_id)
+                        entry_endpoint(
+                            entry, port, service.namespace, listed_workload(resource, place, cluster_id), cluster_id
+                        )
                         for place, entry in enumerate(resource.spec.endpoints)
                         if entry.address  # without one only a gateway of its network knows it
                     )

@@ -56,9 +56,18 @@ class MeshEndpoint(Struct, frozen=True, kw_only=True, cache_hash=True, order=Tru
     labels: Labels = ()
     tls_mode: str = ""
     """`istio` where the workload's sidecar is labelled as accepting mutual TLS."""
+    refuses_mutual_tls: bool = False
+    """A PeerAuthentication wants plaintext at this port, whatever the label says."""
     workload: str = ""
     """`name;namespace;canonical name;canonical revision;cluster`, for metadata."""
     network: str = ""
+    account: str = ""
+    """`namespace/service account` that the workload runs as; empty: not known."""
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it says anything but that it takes no mutual TLS."""
+        return self.tls_mode not in ("", "disabled")
 
 
 class FixedEndpoint(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
@@ -95,6 +104,8 @@ class MeshService(Struct, frozen=True, kw_only=True, cache_hash=True):
     """What of its endpoints it wants preferred."""
     labels: Labels = ()
     """Only those that Istio looks at (`SERVICE_LABELS`)."""
+    subject_alt_names: tuple[str, ...] = ()
+    """Further names that may be in the certificates of its endpoints."""
 
     @property
     def is_headless(self) -> bool:

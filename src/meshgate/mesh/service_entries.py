@@ -56,6 +56,7 @@ def service_entry_services(
             labels=tuple(pair for pair in meta.labels if pair[0] in SERVICE_LABELS),
             selector=spec.workload_selector.labels if spec.workload_selector else (),
             fixed=_fixed_endpoints(resource, host, cluster_id) if resolving in RESOLVED_BY_NAME else (),
+            subject_alt_names=spec.subject_alt_names,
         )
         for place, host in enumerate(spec.hosts)
     )
@@ -102,7 +103,7 @@ def entry_port(entry: WorkloadEntry, port: Port) -> int:
     return port.target or port.number
 
 
-def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str, cluster_id: str) -> MeshEndpoint:
+def entry_endpoint(entry: WorkloadEntry, port: Port, namespace: str, workload: str, cluster_id: str) -> MeshEndpoint:
     """An endpoint that a ServiceEntry lists, with its workload's identifier. (A Unix socket has no port.)"""
     return MeshEndpoint(
         address=entry.address,
@@ -113,6 +114,7 @@ def entry_endpoint(entry: WorkloadEntry, port: Port, workload: str, cluster_id: 
         workload=workload,
         network=entry.network,
         tls_mode=find(entry.labels, TLS_MODE_LABEL) or ("istio" if entry.service_account else ""),
+        account=f"{namespace}/{entry.service_account}" if entry.service_account else "",
     )
 
 
@@ -138,7 +140,10 @@ def _fixed_endpoints(resource: Resource[ServiceEntry], host: str, cluster_id: st
         identifier = workload_of_entry(resource.meta.name, resource.meta.namespace, (), cluster_id)
         entries = [(WorkloadEntry(address=host), identifier)]
     return tuple(
-        FixedEndpoint(port=port.number, endpoint=entry_endpoint(entry, port, workload, cluster_id))
+        FixedEndpoint(
+            port=port.number,
+            endpoint=entry_endpoint(entry, port, resource.meta.namespace, workload, cluster_id),
+        )
         for port in (_port(given) for given in resource.spec.ports)
         for entry, workload in entries
     )

@@ -18,6 +18,7 @@ from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.peer_authentications import BoundPeerAuthentication
 from meshgate.mesh.service import MeshService, Port
+from meshgate.mesh.trust import ServiceTrust
 from meshgate.mesh.virtual_services import BoundVirtualService
 from meshgate.mesh.workloads import Workload
 
@@ -43,6 +44,7 @@ class World(Struct, frozen=True, kw_only=True, cache_hash=True):
     headless: tuple[HeadlessAddresses, ...] = ()
     peer_authentications: tuple[BoundPeerAuthentication, ...] = ()
     """Oldest first; `workload_mtls` reads them."""
+    trusts: tuple[ServiceTrust, ...] = ()
 
 
 class ServiceTarget(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):

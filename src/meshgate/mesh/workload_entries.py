@@ -52,7 +52,7 @@ class WorkloadEntries:
         for one in self._by_namespace.get(service.namespace, ()):
             if is_subset(service.selector, one.entry.labels) and (entry_port(one.entry, port) or _is_socket(one.entry)):
                 identifier = workload_of_entry(one.name, one.namespace, one.entry.labels, self._cluster_id)
-                yield entry_endpoint(one.entry, port, identifier, self._cluster_id)
+                yield entry_endpoint(one.entry, port, one.namespace, identifier, self._cluster_id)
 
 
 def _is_socket(entry: WorkloadEntry) -> bool:
