@@ -51,7 +51,7 @@ def _named(files: Iterable[str]) -> list[str]:
 
 @contextlib.contextmanager
 def started_samples() -> Iterator[SamplesMesh]:
-    with running_mesh() as mesh:
+    with running_mesh("--lab") as mesh:
         mesh.meshgate("apply", *_named(WORKLOADS))
         mesh.wait_ready(f"app in ({APPS})", "istio=tcp-gateway", timeout_s=120)
         mesh.wait_ready("istio=ingressgateway", namespace="istio-system")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,18 +10,19 @@ import yaml
 
 from tests.e2e.answers import Answer
 from tests.e2e.manifests import istio, text_of
-from tests.e2e.outside_world import outside_server
 from tests.e2e.samples_mesh import SamplesMesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-HOST = "outside.example"
+HOST = "httpbin.org"
+"""A host of the lab that answers on port 80."""
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with outside_server() as address:
-        yield address
+def address(samples: SamplesMesh) -> str:
+    """Where it is."""
+    hosts = json.loads(samples.mesh.meshgate("status", "-o", "json").stdout)["lab"]["hosts"]
+    return str(hosts[HOST])
 
 
 def mesh_config(policy: str) -> str:

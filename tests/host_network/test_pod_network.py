@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,30 @@ def test_an_address_of_the_range_that_is_no_pods_is_unreachable_at_once() -> Non
                 with pytest.raises(OSError, match="No route to host"):
                     await asyncio.to_thread(connect, pod, address, 80)
             pod.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_outside_world_has_all_addresses_of_its_network() -> None:
+    async def scenario() -> None:
+        async with running_network() as running:
+            web = await running.network.attach(WEB, None)
+            client, outside = inside(web), NetworkNamespace.create()
+            await asyncio.to_thread(running.network.router.join_outside, outside, IPv4Network("203.0.113.0/24"))
+
+            def check() -> None:
+                with listen(outside, 80) as listener:
+                    for address in ("203.0.113.1", "203.0.113.254"):
+                        with connect(client, address, 80) as connection:
+                            accepted, peer = listener.accept()
+                            accepted.close()
+                            assert (peer[0], connection.getpeername()[0]) == (web.address, address)
+                with pytest.raises(OSError, match=r"Network is unreachable|No route to host"):
+                    connect(client, "203.0.114.1", 80)
+
+            await asyncio.to_thread(check)
+            client.close()
+            outside.close()
 
     asyncio.run(scenario())
 

@@ -252,4 +252,12 @@ OURS: Final[Mapping[str, Code]] = {
         "Workloads keep the certificates that they have, and the last good authority goes on signing.",
         "Secret cacerts needs ca-cert.pem, ca-key.pem, root-cert.pem and cert-chain.pem, as Istio's own.",
     ),
+    codes.LAB_SETTINGS: Code(
+        "LabSettings",
+        "warning",
+        "a setting of the ConfigMap `meshgate-lab` with which the lab's servers can do nothing",
+        "The setting is left out; the others hold.",
+        "clientCertificates names hosts of the lab, as `meshgate status` lists them; clientAuthorities holds "
+        "certificates in PEM.",
+    ),
 }

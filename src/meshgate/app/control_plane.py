@@ -43,6 +43,7 @@ from meshgate.host.edge import Edge
 from meshgate.host.edge_ports import EdgeOptions, check_options
 from meshgate.host.envoy_binary import find_envoy, load_schema
 from meshgate.host.kubelet import Kubelet
+from meshgate.host.lab import Lab, lab_bundle
 from meshgate.host.network import PodNetwork, parse_ranges
 from meshgate.host.network.host_side import HostSide
 from meshgate.host.network.host_survey import mesh_id_of
@@ -125,7 +126,8 @@ class ControlPlane:
         overlay = overlay_of(options.settings)
         self._controllers = Settings(service_cidr=ranges.services, lb_cidr=ranges.load_balancers, overlay=overlay)
         self._ranges = ranges
-        self._servers = name_servers(options)
+        self._lab: Lab | None = None
+        self._servers = name_servers(options, self._lab_servers)
 
         self.store = Store(data)
         self.ads = AdsServer()
@@ -147,9 +149,14 @@ class ControlPlane:
             private=(options.data_dir, str(Path(options.api_socket).parent)),
             envoy=find_envoy(),
             host_address=str(ranges.host),
+            bundle=lab_bundle(data / RUN_DIRECTORY) if options.lab else None,
         )
+        if options.lab:
+            self._lab = Lab(self.runtime, self._mesh, holder, self.store)
         self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
-        self._machine = MachineParts(self.pipeline, self._door, self.feeds, self.edge, self.runtime, self._told)
+        self._machine = MachineParts(
+            self.pipeline, self._door, self.feeds, self.edge, self.runtime, self._told, self._lab
+        )
         self.tokens = AccountTokens(self.store, issuer_of(self._mesh.domain))
         self.status = MeshStatus(self.pipeline, self.ads, self._machine)
 
@@ -158,6 +165,8 @@ class ControlPlane:
         if not await self._holder.kept():
             await self.host_side.check([server.address for server in self._servers()])
         await self.network.open()
+        if self._lab is not None:
+            await self._lab.open(self.network.router)
         self._machine.notices = await self.host_side.open(self.network.router)
 
     async def close(self) -> None:
@@ -182,11 +191,13 @@ class ControlPlane:
             if self._options.files:
                 await self._load_files(group)
             told = await welcome(self.store, self.files.problems.value, self._machine.notices, self._edge_options)
-            await self._holder.tell_ready(told)
+            lab = {"lab": self._lab.told()} if self._lab is not None else {}
+            await self._holder.tell_ready({**told, **lab})
 
     def _told(self) -> Sequence[Problem]:
-        """Of watched files, and of the Secrets of the authority."""
-        return (*self.files.problems.value, *self.pipeline.placed(self.authority.problems.value))
+        """Of watched files, of the Secrets of the authority, and of the lab's settings."""
+        of_lab = self._lab.problems() if self._lab is not None else ()
+        return (*self.files.problems.value, *self.pipeline.placed((*self.authority.problems.value, *of_lab)))
 
     def _parts(self) -> tuple[tuple[str, Part], ...]:
         """The parts in the order in which they start: what others need first."""
@@ -205,7 +216,9 @@ class ControlPlane:
             store=self.store, admission=self.admission, streams=streams, mesh=self.status, tokens=self.tokens
         )
         rules = ServiceRules(self.network.router, self._ranges.router)
+        lab = self._lab
         return (
+            *([("lab", lambda ready: lab.run(ready=ready))] if lab is not None else []),
             ("dns", lambda ready: self.dns.run(ready=ready)),
             ("service addresses", lambda ready: rules.run(self.feeds.services, ready=ready)),
             ("pipeline", _at_once(self.pipeline.run)),
@@ -220,6 +233,9 @@ class ControlPlane:
             ("store", _at_once(self.store.maintain)),
             ("api", lambda ready: serve(kube, Path(self._options.api_socket), ready)),
         )
+
+    def _lab_servers(self) -> tuple[Upstream, ...]:
+        return self._lab.name_servers() if self._lab is not None else ()
 
     async def _settle_endpoints(self) -> None:
         """An ending pod is out of every proxy's endpoints before its applications are told to end; at best."""
@@ -263,8 +279,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def name_servers(options: Options) -> Callable[[], tuple[Upstream, ...]]:
+def name_servers(options: Options, lab: Callable[[], tuple[Upstream, ...]]) -> Callable[[], tuple[Upstream, ...]]:
     """Who is asked for names outside the mesh."""
+    if options.lab:
+        return lab
     if not options.dns_upstream:
         return HostServers()
     given = parse_upstream(options.dns_upstream)

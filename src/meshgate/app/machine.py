@@ -12,6 +12,7 @@ from meshgate.app.pipeline import Pipeline
 from meshgate.host.edge import CONTAINER_ID as EDGE_CONTAINER
 from meshgate.host.edge import Edge
 from meshgate.host.edge_ports import EDGE_PROXY
+from meshgate.host.lab import Lab
 from meshgate.host.network.host_side import Notice
 from meshgate.host.pods.building import parse_container_id
 from meshgate.host.pods.injection import PROXY
@@ -26,7 +27,14 @@ class MachineParts:
     """Edge, containers and feeds of one mesh, as its status sees them."""
 
     def __init__(  # size: one parameter for each part
-        self, pipeline: Pipeline, door: Door, feeds: Feeds, edge: Edge, runtime: Runtime, problems: Problems
+        self,
+        pipeline: Pipeline,
+        door: Door,
+        feeds: Feeds,
+        edge: Edge,
+        runtime: Runtime,
+        problems: Problems,
+        lab: Lab | None = None,
     ) -> None:
         self.problems = problems
         self._pipeline = pipeline
@@ -34,6 +42,7 @@ class MachineParts:
         self._feeds = feeds
         self._edge = edge
         self._runtime = runtime
+        self._lab = lab
         self.notices: Sequence[Notice] = ()
         """What was said when the host was joined."""
 
@@ -43,6 +52,7 @@ class MachineParts:
             "ports": [{"address": each.address, "port": each.port} for each in edge.ports],
             "taken": [{"port": each.port, "reason": each.reason} for each in edge.taken],
             "notes": [notice.text for notice in self.notices],
+            **({"lab": self._lab.told()} if self._lab is not None else {}),
         }
 
     def pids(self) -> Mapping[str, int]:
@@ -62,3 +72,5 @@ class MachineParts:
         newest = self._pipeline.built.value.revision
         await self._feeds.revision.wait_for(lambda revision: revision >= newest)
         await self._edge.state.wait_for(lambda state: state.facts == self._feeds.edge.value)
+        if self._lab is not None:
+            await self._lab.wait_followed()

@@ -39,6 +39,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     dns_upstream: str = ""
     """`ADDRESS:PORT` that names outside the mesh are asked of; empty: the host's resolvers."""
 
+    lab: bool = False
+    """With an outside world of its own."""
+
     @property
     def data_path(self) -> Path:
         return Path(self.data_dir)

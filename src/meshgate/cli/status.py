@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from meshgate.cli.connection import data_dir_option, talk
+from meshgate.cli.lab import lab_lines
 from meshgate.cli.printing import json_text, table_text, yaml_text
 from meshgate.cli.problems import COLOURS, counts_text, print_problems
 from meshgate.client import Client
@@ -66,6 +67,8 @@ def print_status(told: Mapping[str, Any], *, wide: bool) -> None:
     click.echo(f"mesh: up, data in {told['dataDir']}")
     for line in told.get("gateways") or []:
         click.echo(f"  {line}")
+    if told.get("lab"):
+        click.echo("\n".join(lab_lines(told["lab"])))
     click.echo()
     click.echo(proxies_text(told["proxies"], wide=wide), nl=False)
     for proxy in told["proxies"]:

@@ -16,7 +16,8 @@ import click
 
 from meshgate.app.options import LB_CIDR, POD_CIDR, SERVICE_CIDR, XDS_PORT, Options
 from meshgate.cli.connection import api_socket, data_dir_option
-from meshgate.errors import EnvironmentFault
+from meshgate.cli.lab import lab_lines
+from meshgate.errors import EnvironmentFault, UsageError
 from meshgate.host.capsule import Capsule, CapsuleOptions, find_holder, start_capsule
 from meshgate.host.port_owner import check_ports
 
@@ -56,6 +57,7 @@ LOG_LINES_SHOWN = 20
 @click.option(
     "--dns-upstream", default="", metavar="ADDRESS:PORT", help="asked for names outside the mesh  [the host's]"
 )
+@click.option("--lab", is_flag=True, help="with an outside world: servers, their names and a certificate authority")
 @click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="a setting by istioctl's path (repeatable)"
 )
@@ -84,6 +86,8 @@ def start(options: Options, *, detach: bool) -> None:
     """Start the mesh and, unless detached, stay until it ends or Ctrl-C."""
     if options.settings:
         check_settings(options.settings)
+    if options.lab and options.dns_upstream:
+        raise UsageError("--lab and --dns-upstream do not go together", hint="the lab has a name server of its own")
     if find_holder(options.data_path) is None:  # else the mesh that runs here has the ports, and that is told below
         check_ports(options.host_address, (("--http-port", options.http_port), ("--https-port", options.https_port)))
     if sys.stderr.isatty():
@@ -146,6 +150,9 @@ def print_welcome(options: Options, told: Mapping[str, object], took_s: float) -
     gateways = told.get("gateways")
     for gateway in gateways if isinstance(gateways, list) else []:
         click.echo(f"  {gateway}")
+    lab = told.get("lab")
+    if isinstance(lab, dict):
+        click.echo("\n".join(lab_lines(lab)))
     notes = told.get("notes")
     for note in notes if isinstance(notes, list) else []:
         click.echo(f"note: {note}")

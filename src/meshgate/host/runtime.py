@@ -30,6 +30,9 @@ LOG_ROTATE_BYTES = 10 << 20
 LOG_KEEP = 5
 """The kubelet's `containerLogMaxSize` and `containerLogMaxFiles`."""
 
+FIRST_SOCKET = 3
+"""The number of the first socket that a container inherits, behind its standard input and output."""
+
 _PIPE_BYTES = 256 * 1024
 """Room for a burst of access log lines while the shim is not scheduled."""
 _KILL_S = 30.0
@@ -69,6 +72,8 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     netns_fd: int | None = None
     """None: the host's network."""
     stdio: Logged | Attached = Attached()
+    sockets: tuple[int, ...] = ()
+    """Descriptors that it inherits as 3, 4, … (the caller closes its own)."""
     limits: tuple[Limit, ...] = ()
     note: str = ""
 
@@ -113,6 +118,7 @@ class Runtime:
             fds = await self._stdio(spec, ours)
             if spec.netns_fd is not None:
                 fds["net"] = spec.netns_fd
+            fds |= {str(number): fd for number, fd in enumerate(spec.sockets, FIRST_SOCKET)}
             child = await self._holder.spawn(_request(spec, tuple(fds)), tuple(fds.values()))
         self._remember(child)
         return child

@@ -28,7 +28,7 @@ from meshgate.host.network.netlink import (
     u32,
 )
 
-RouteKind = Literal["unicast", "unreachable"]
+RouteKind = Literal["unicast", "local", "unreachable"]
 
 _PROTOCOL = 0  # NETLINK_ROUTE
 _NEW_LINK, _DEL_LINK, _GET_LINK, _SET_LINK = 16, 17, 18, 19
@@ -45,10 +45,10 @@ _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DESTINATION, _RTA_LINK, _RTA_GATEWAY, _RTA_SOURCE, _RTA_TABLE = 1, 4, 5, 7, 15
 _IFF_UP = 1
-_SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
 _TABLE_MAIN, _TABLE_LOCAL = 254, 255
 _PROTOCOL_STATIC = 4
-_ROUTE_KINDS: dict[RouteKind, int] = {"unicast": 1, "unreachable": 7}
+_ROUTE_KINDS: dict[RouteKind, int] = {"unicast": 1, "local": 2, "unreachable": 7}
 _ON_LINK = 4
 
 
@@ -158,11 +158,15 @@ class Links:
         source: IPv4Address | None = None,
         kind: RouteKind = "unicast",
     ) -> None:
-        """A route of the main table: through an interface, perhaps by a gateway that is reached on it directly."""
+        """A route of the main table: through an interface, perhaps by a gateway that is reached on it directly.
+
+        `local` (of the local table): all of the destination's addresses are the namespace's own.
+        """
         scope = _SCOPE_LINK if gateway is None and kind == "unicast" else _SCOPE_UNIVERSE
+        scope, table = (_SCOPE_HOST, _TABLE_LOCAL) if kind == "local" else (scope, _TABLE_MAIN)
         flags = _ON_LINK if gateway is not None else 0
         body = _ROUTE.pack(
-            socket.AF_INET, destination.prefixlen, 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, scope, _ROUTE_KINDS[kind], flags
+            socket.AF_INET, destination.prefixlen, 0, 0, table, _PROTOCOL_STATIC, scope, _ROUTE_KINDS[kind], flags
         )
         body += attribute(_RTA_DESTINATION, destination.network_address.packed)
         body += u32(_RTA_LINK, self.index(link)) if link else b""

@@ -22,6 +22,7 @@ from meshgate.host.network.namespace import NetworkNamespace, has_sysctl, write_
 from meshgate.host.network.ranges import Ranges
 
 HOST_LINK: Final = "host0"
+OUTSIDE_LINK: Final = "outside0"
 POD_LINK: Final = "eth0"
 
 _PREFIX = "pod-"
@@ -103,6 +104,15 @@ class Router:
         with self._lock:
             self._links.wait_carries(HOST_LINK)
 
+    def join_outside(self, outside: NetworkNamespace, network: IPv4Network) -> None:
+        """Make the way to an outside world of our own, a namespace that has all addresses of a network."""
+        with self._lock:
+            self._links.add_veth(OUTSIDE_LINK, POD_LINK, outside.fileno())
+            self._links.add_route(network, link=OUTSIDE_LINK)
+        outside.run(lambda: _furnish_outside(network, self._ranges.router))
+        with self._lock:
+            self._links.wait_carries(OUTSIDE_LINK)
+
     def close(self) -> None:
         """Let the namespace go; it lives on as long as the holder or a pod keeps it."""
         with self._lock:
@@ -117,6 +127,22 @@ def furnish_pod(links: Links, address: IPv4Address, ranges: Ranges) -> None:
     links.add_route(IPv4Network(ranges.router), link=POD_LINK)
     links.add_route(_EVERYTHING, gateway=ranges.router, link=POD_LINK, source=address)
     links.wait_carries(POD_LINK)
+
+
+def _furnish_outside(network: IPv4Network, router: IPv4Address) -> None:
+    """Whatever comes is for us, and all answers go back to the router."""
+    write_sysctl("net/ipv4/ip_unprivileged_port_start", "0")  # its servers have no capabilities
+    write_sysctl("net/ipv4/conf/all/rp_filter", "0")
+    links = Links()
+    try:
+        for link in ("lo", POD_LINK):
+            links.set_up(link)
+        links.add_route(network, link="lo", kind="local")
+        links.add_route(IPv4Network(router), link=POD_LINK)
+        links.add_route(_EVERYTHING, gateway=router, link=POD_LINK, source=network[1])
+        links.wait_carries(POD_LINK)
+    finally:
+        links.close()
 
 
 def link_name(address: IPv4Address) -> str:

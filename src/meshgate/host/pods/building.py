@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import pwd
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -44,6 +45,7 @@ from meshgate.host.views import (
 
 RUN_AS_CALLER = "meshgate.io/run"
 """Annotation: JSON with `uid`, `gid`, `groups`, `cwd` of whoever called `meshgate run`."""
+SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _AGAINST_ROOT = (
     Mounted(target="/proc/sys", source="/proc/sys", read_only=True),
     Mounted(target="/proc/sysrq-trigger", source="/dev/null", read_only=True),
@@ -59,6 +61,21 @@ class Caller(Struct, frozen=True, kw_only=True):
     cwd: str
 
 
+class Bundle(Struct, frozen=True, kw_only=True):
+    """A file of certificate authorities that takes the place of the system's."""
+
+    file: Path
+    targets: tuple[str, ...] = (SYSTEM_BUNDLE,)
+
+    def mounts(self, others: Sequence[Mounted]) -> tuple[Mounted, ...]:
+        """Where nobody has mounted something of their own."""
+        return tuple(
+            Mounted(target=target, source=str(self.file), read_only=True)
+            for target in self.targets
+            if not any(target == other.target or target.startswith(f"{other.target}/") for other in others)
+        )
+
+
 class MeshOnMachine(Struct, frozen=True, kw_only=True):
     """What is the same for all pods of a mesh."""
 
@@ -71,6 +88,8 @@ class MeshOnMachine(Struct, frozen=True, kw_only=True):
     node_name: str = "meshgate"
     host_address: str = ""
     domain: str = "cluster.local"
+    bundle: Bundle | None = None
+    """Certificate authorities that containers trust; None: the machine's."""
     machine: Machine = ThisMachine()
 
     @property
@@ -198,7 +217,7 @@ class Building:
             reachable=self.mesh.reachable,
             files=(*pod_files(about, user, _host_files()), *files),
             empty=empty,
-            mounts=mounts,
+            mounts=(*(self.mesh.bundle.mounts(mounts) if self.mesh.bundle else ()), *mounts),
         )
 
     def _caller(self, container: Container) -> Caller | None:
