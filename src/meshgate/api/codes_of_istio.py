@@ -165,6 +165,13 @@ ISTIO: Final[Mapping[str, Code]] = {
         "The service has no address: its TCP listener would take all connections to the port number.",
         "Name the port after its protocol (`http-…`, `https-…`).",
     ),
+    codes.INVALID_GATEWAY_CREDENTIAL: Code(
+        "InvalidGatewayCredential",
+        "error",
+        "a gateway's server names a Secret that holds no certificate which Envoy would take",
+        "The port is open and handshakes with this server fail; a certificate that it had before stays in use.",
+        "The message says what is wrong with the Secret; make it anew from the right files.",
+    ),
     codes.PORT_NOT_IN_SERVICE: Code(
         "GatewayPortNotDefinedOnService",
         "warning",

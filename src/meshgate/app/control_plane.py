@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from meshgate.aio import Latest
 from meshgate.api import Problem
 from meshgate.app.account_tokens import AccountTokens, issuer_of
+from meshgate.app.certificate_watch import watch_certificates
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
@@ -225,6 +226,7 @@ class ControlPlane:
             ("authority", _at_once(self.authority.run)),
             ("root certificates", _at_once(self._spread_roots)),
             ("identities", _at_once(self.identities.run)),
+            ("certificates", _at_once(lambda: watch_certificates(self.pipeline))),
             ("feeds", _at_once(lambda: self.feeds.run(self.pipeline.built))),
             ("pods", kubelet.serve),
             ("edge", lambda ready: self.edge.run(self.feeds.edge, ready=ready)),

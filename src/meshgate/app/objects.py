@@ -10,7 +10,7 @@ from meshgate.store.core import Change, Positions
 
 Raw = Mapping[str, Any]
 
-NOT_COMPILED = frozenset({"Event", "Secret", "ServiceAccount"})
+NOT_COMPILED = frozenset({"Event", "ServiceAccount"})
 """Kinds that nothing is planned from."""
 KINDS_COMPILED = tuple(kind.kind for kind in KINDS if kind.kind not in NOT_COMPILED)
 

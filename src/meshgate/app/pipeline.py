@@ -11,17 +11,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from meshgate.aio import Latest
 from meshgate.api import AnyResource, Problem, Ref, has_errors
-from meshgate.app.compiler import Compiler
+from meshgate.app.compiler import Compiled, Compiler
 from meshgate.app.objects import KINDS_COMPILED, Decoded, Raw
 from meshgate.app.proxies import proxies_of
 from meshgate.app.suppression import is_suppressed
 from meshgate.host.controllers import KINDS_READ
-from meshgate.mesh import Snapshot
+from meshgate.mesh import Snapshot, out_of_date
 from meshgate.plan import Proxy
 from meshgate.store.core import Change, StatusFault, meta
 from meshgate.store.sqlite import Store
@@ -50,6 +51,8 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     tables: Mapping[str, ResourceTable] = {}
     """By the proxy's id, guests among them."""
     problems: tuple[Problem, ...] = ()
+    moment: datetime = datetime.max.replace(tzinfo=UTC)
+    """For which the problems were found: some certificates are good until later."""
     seconds: float = 0.0
     """How long the build took."""
     failure: str = ""
@@ -75,6 +78,8 @@ class Pipeline:
         self._compiler = compiler
         self._settle = settle
         self._now = now
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        """Says which certificates have expired."""
         self._decoded = Decoded()
         self._known: tuple[tuple[Problem, ...], frozenset[Problem]] = ((), frozenset())
         self._guests: dict[str, Proxy] = {}
@@ -86,7 +91,7 @@ class Pipeline:
         """Follow the store, for ever."""
         async for revision in self._store.revision:
             if revision > self.built.value.revision:
-                self._build_if_possible()
+                self.refresh()
                 await asyncio.sleep(MERGE_S)
 
     def build(self) -> Built:
@@ -102,13 +107,15 @@ class Pipeline:
         tables = {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
         for proxy_id, table in tables.items():
             self._ads.publish(proxy_id, table)
+        moment = self.clock()
         built = Built(
             revision=revision,
             snapshot=compiled.snapshot,
             resources=resources,
             proxies=pods,
             tables=tables,
-            problems=self.placed((*self._decoded.problems, *compiled.problems)),
+            problems=self.placed((*self._decoded.problems, *_found(compiled, moment))),
+            moment=moment,
             seconds=self._now() - began,
         )
         self.built.set(built)
@@ -123,8 +130,8 @@ class Pipeline:
         if has_errors(problems) or not any(change.ref.kind in KINDS_COMPILED for change in changes):
             return problems
         proxies = self._guests | proxies_of(resources)
-        compiled = self._compiler.compile(resources, proxies.values()).problems
-        return (*problems, *self._news(compiled, changes, frozenset(problems)))
+        compiled = self._compiler.compile(resources, proxies.values())
+        return (*problems, *self._news(_found(compiled, self.clock()), changes, frozenset(problems)))
 
     def _news(
         self, compiled: Iterable[Problem], changes: Iterable[Change], told: frozenset[Problem]
@@ -168,8 +175,11 @@ class Pipeline:
             raise StatusFault(text, code=500, reason="InternalError")
         return built
 
-    def _build_if_possible(self) -> None:
-        """A fault of ours must not take down the proxies' only source of configuration: the last good one stays."""
+    def refresh(self) -> None:
+        """Build, though perhaps nothing was written.
+
+        A fault of ours must not take down the proxies' only source of configuration: the last good one stays.
+        """
         try:
             self.build()
         except Exception as error:
@@ -214,6 +224,11 @@ class Pipeline:
     def _at(self, problem: Problem) -> Problem:
         positions = self._store.positions(problem.ref) if problem.ref is not None and not problem.position else None
         return msgspec.structs.replace(problem, position=positions.at(problem.path)) if positions else problem
+
+
+def _found(compiled: Compiled, moment: datetime) -> tuple[Problem, ...]:
+    """What is wrong at a moment."""
+    return (*compiled.problems, *out_of_date(compiled.snapshot.validities, moment))
 
 
 def _same(problem: Problem) -> Problem:

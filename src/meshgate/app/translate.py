@@ -7,6 +7,7 @@ running, such as a pod's name).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -20,7 +21,7 @@ from meshgate.app.overlay import overlay_of
 from meshgate.app.proxies import proxies_of
 from meshgate.envoy import CLUSTER, ENDPOINTS, LISTENER, ROUTES, resource_json
 from meshgate.errors import UsageError
-from meshgate.mesh import Facts
+from meshgate.mesh import Facts, out_of_date
 from meshgate.plan import Proxy
 from meshgate.xds import ResourceTable
 
@@ -57,7 +58,8 @@ def translate(documents: Sequence[Document], target: str, *, settings: Sequence[
     proxy = _chosen(proxies, target)
     compiled = Compiler(Facts(), overlay).compile(resources, [proxy])
     places = {document.ref: document for document in documents}
-    found = {*problems, *(_placed(problem, places) for problem in compiled.problems)}
+    late = out_of_date(compiled.snapshot.validities, datetime.now(UTC))
+    found = {*problems, *(_placed(problem, places) for problem in (*compiled.problems, *late))}
     return Translated(proxy=proxy, table=compiled.tables[proxy], problems=tuple(sorted(found, key=str)))
 
 

@@ -4,6 +4,15 @@ Reads `api` resources and `Facts`, gives a `Snapshot` and Problems; may import a
 """
 
 from meshgate.mesh.build import build
+from meshgate.mesh.credential_uses import client_uses, roots_name, secret_name, server_uses
+from meshgate.mesh.credentials import (
+    CredentialObject,
+    CredentialObjects,
+    KeyPair,
+    Roots,
+    credential_of,
+    credential_place,
+)
 from meshgate.mesh.destination_rules import BoundDestinationRule, BoundSubset, DestinationRuleIndex
 from meshgate.mesh.endpoints import EndpointTable
 from meshgate.mesh.facts import Facts
@@ -38,6 +47,7 @@ from meshgate.mesh.spiffe import spiffe_id
 from meshgate.mesh.targets import service_targets
 from meshgate.mesh.topology import Distribution, split_locality, with_topology
 from meshgate.mesh.trust import UNKNOWN, ServiceTrust
+from meshgate.mesh.validity import Validity, next_change, out_of_date
 from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule, TcpRule, TlsRule, http_destinations
 from meshgate.mesh.workloads import Workload, workload_of
 
@@ -51,6 +61,8 @@ __all__ = [
     "BoundSubset",
     "BoundVirtualService",
     "ClientSelectors",
+    "CredentialObject",
+    "CredentialObjects",
     "DestinationRuleIndex",
     "Distribution",
     "EndpointTable",
@@ -59,6 +71,7 @@ __all__ = [
     "HeadlessAddresses",
     "HostIndex",
     "HttpRule",
+    "KeyPair",
     "Memo",
     "MeshEndpoint",
     "MeshService",
@@ -68,12 +81,14 @@ __all__ = [
     "Port",
     "Protocol",
     "Resolving",
+    "Roots",
     "Scope",
     "ServiceTarget",
     "ServiceTrust",
     "Snapshot",
     "TcpRule",
     "TlsRule",
+    "Validity",
     "View",
     "Workload",
     "WorkloadMtls",
@@ -81,6 +96,9 @@ __all__ = [
     "at",
     "build",
     "client_selectors",
+    "client_uses",
+    "credential_of",
+    "credential_place",
     "full_name",
     "gateway_name",
     "host_specificity",
@@ -91,8 +109,13 @@ __all__ = [
     "is_within",
     "matches",
     "missing_reference",
+    "next_change",
+    "out_of_date",
     "parse_protocol",
     "place_keys",
+    "roots_name",
+    "secret_name",
+    "server_uses",
     "service_targets",
     "spiffe_id",
     "split_locality",

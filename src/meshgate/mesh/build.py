@@ -101,15 +101,18 @@ def build(
         peer_authentications=policies,
         trusts=service_trusts(memo, services, endpoints, mesh, policies),
     )
+    world, around = memo.same(world), beside(objects)
+    findings = memo.nest(analysis, world, around)
     snapshot = Snapshot(
-        world=memo.same(world),
+        world=world,
         endpoints=endpoints,
         workloads={(workload.namespace, workload.name): workload for workload in workloads},
         selecting=selecting_by_namespace(services),
         targets_by_address=targets,
+        credentials=around.credentials,
+        validities=findings.validities,
     )
-    problems = {*delegation_problems, *memo.nest(analysis, snapshot.world, beside(objects))}
-    return snapshot, tuple(sorted(problems, key=str))
+    return snapshot, tuple(sorted({*delegation_problems, *findings.problems}, key=str))
 
 
 def _virtual_services(

@@ -12,6 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from meshgate.api import MeshConfig
+from meshgate.mesh.credentials import CredentialObject
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.endpoints import EndpointTable
 from meshgate.mesh.facts import Facts
@@ -19,6 +20,7 @@ from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.peer_authentications import BoundPeerAuthentication
 from meshgate.mesh.service import MeshService, Port
 from meshgate.mesh.trust import ServiceTrust
+from meshgate.mesh.validity import Validity
 from meshgate.mesh.virtual_services import BoundVirtualService
 from meshgate.mesh.workloads import Workload
 
@@ -72,6 +74,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """By namespace: the services that select workloads by label."""
     targets_by_address: Addressed
     """What an address serves according to endpoints that are listed (not selected) somewhere."""
+    credentials: tuple[CredentialObject, ...] = ()
+    """Secrets and ConfigMaps, for `CredentialObjects`: plans only have names of users' certificates."""
+    validities: tuple[Validity, ...] = ()
+    """Until when certificates are good that objects use."""
 
     @property
     def facts(self) -> Facts:

@@ -8,5 +8,6 @@ from meshgate.plan import names
 from meshgate.plan.compose import Part, Plan, plan
 from meshgate.plan.endpoints import load_assignments
 from meshgate.plan.proxy import Proxy
+from meshgate.plan.secret_names import part_secret_names, secret_names
 
-__all__ = ["Memo", "Part", "Plan", "Proxy", "load_assignments", "names", "plan"]
+__all__ = ["Memo", "Part", "Plan", "Proxy", "load_assignments", "names", "part_secret_names", "plan", "secret_names"]

@@ -9,12 +9,14 @@ from msgspec import Struct
 
 from meshgate.api import (
     AnyResource,
+    ConfigMap,
     Deployment,
     IstioOperator,
     Labels,
     Namespace,
     Pod,
     Resource,
+    Secret,
     Service,
     ServiceEntry,
     TransportProtocol,
@@ -23,6 +25,7 @@ from meshgate.api import (
     is_subset,
     of_type,
 )
+from meshgate.mesh.credentials import CredentialObject
 
 Labelled = tuple[str, Labels]
 """A namespace, and the labels of workloads in it."""
@@ -42,6 +45,8 @@ class Beside(Struct, frozen=True, kw_only=True, cache_hash=True):
     entries: tuple[Resource[ServiceEntry], ...] = ()
     """Those that select workloads: others list theirs, which come and go."""
     deployments: tuple[Resource[Deployment], ...] = ()
+    credentials: tuple[CredentialObject, ...] = ()
+    """Secrets and ConfigMaps."""
 
 
 def beside(resources: Sequence[AnyResource]) -> Beside:
@@ -53,6 +58,7 @@ def beside(resources: Sequence[AnyResource]) -> Beside:
         services=_sorted(of_type(resources, Service)),
         entries=_sorted(one for one in of_type(resources, ServiceEntry) if one.spec.workload_selector is not None),
         deployments=_sorted(of_type(resources, Deployment)),
+        credentials=(*_sorted(of_type(resources, Secret)), *_sorted(of_type(resources, ConfigMap))),
     )
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from meshgate.api import Deployment, Namespace, Origin, Problem, Resource, Service, ServiceEntry, codes
 from meshgate.mesh.analysis.beside import Beside, LabelIndex
+from meshgate.mesh.analysis.credentials import credential_findings
 from meshgate.mesh.analysis.deployments import Selectors, deployment_problems, is_in_mesh
 from meshgate.mesh.analysis.destination_rules import Sendings, idle_subset_problems, rule_problems
 from meshgate.mesh.analysis.destinations import destination_problems
@@ -27,6 +30,7 @@ from meshgate.mesh.analysis.peer_authentications import (
 )
 from meshgate.mesh.analysis.policies import failover_problems, repeated_policy_problems
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
+from meshgate.mesh.credentials import CredentialObjects
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.memo import Memo
@@ -34,17 +38,29 @@ from meshgate.mesh.peer_authentications import BoundPeerAuthentication
 from meshgate.mesh.problems import warning
 from meshgate.mesh.service import MeshService
 from meshgate.mesh.snapshot import World
+from meshgate.mesh.validity import Validity
 from meshgate.mesh.virtual_services import BoundVirtualService
 
 VirtualServices = tuple[BoundVirtualService, ...]
 Rules = tuple[BoundDestinationRule, ...]
 
 
-def analysis(memo: Memo, world: World, beside: Beside) -> tuple[Problem, ...]:
-    """All problems between objects, each once; for `Memo.nest`."""
+class Findings(Struct, frozen=True, kw_only=True):
+    """What came out."""
+
+    problems: tuple[Problem, ...]
+    """Each once."""
+    validities: tuple[Validity, ...]
+    """Of certificates."""
+
+
+def analysis(memo: Memo, world: World, beside: Beside) -> Findings:
+    """What is wrong between objects; for `Memo.nest`."""
     domain = world.facts.config_domain
     services = memo.get(ServiceIndex, world.services, domain)
     labels = memo.get(LabelIndex, beside.labels)
+    objects = memo.get(CredentialObjects, beside.credentials)
+    credentials = memo.nest(credential_findings, world.gateways, world.destination_rules, objects, labels)
     found = [
         *memo.nest(_of_virtual_services, world.virtual_services, services, world.destination_rules, world.gateways),
         *memo.nest(_of_rules, world.destination_rules, services, labels),
@@ -65,8 +81,9 @@ def analysis(memo: Memo, world: World, beside: Beside) -> tuple[Problem, ...]:
         *memo.nest(_of_entries, beside.entries, labels),
         *memo.nest(_of_deployments, beside.deployments, beside.namespaces, world.services),
         *(problem for namespace in beside.namespaces for problem in _of_namespace(namespace)),
+        *credentials.problems,
     ]
-    return tuple(dict.fromkeys(found))
+    return Findings(problems=tuple(dict.fromkeys(found)), validities=credentials.validities)
 
 
 def _of_virtual_services(
