@@ -47,6 +47,12 @@ PEER_AUTHENTICATION: Raw = {
     "metadata": {"name": "web", "namespace": "shop"},
     "spec": {},
 }
+SIDECAR: Raw = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "Sidecar",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {"egress": [{"hosts": ["./*"]}]},
+}
 ISTIO_OPERATOR: Raw = {
     "apiVersion": "install.istio.io/v1alpha1",
     "kind": "IstioOperator",
@@ -128,6 +134,7 @@ ALL: tuple[Raw, ...] = (
     SERVICE_ENTRY,
     WORKLOAD_ENTRY,
     PEER_AUTHENTICATION,
+    SIDECAR,
     ISTIO_OPERATOR,
     SERVICE,
     POD,

@@ -376,5 +376,5 @@ def test_claims_of_jwts_wait_for_their_authentication(place: str, key: str) -> N
 def test_what_is_not_implemented_is_listed_for_the_conformance_runner() -> None:
     raw = changed(objects.VIRTUAL_SERVICE, "spec.tcp", [{"match": [{"sourceSubnet": "10.0.0.0/8"}]}])
     assert unimplemented(raw) == ("VirtualService.spec.tcp.match.sourceSubnet",)
-    assert unimplemented({**raw, "apiVersion": "networking.istio.io/v1", "kind": "Sidecar"}) == ("Sidecar",)
+    assert unimplemented({**raw, "apiVersion": "networking.istio.io/v1", "kind": "ProxyConfig"}) == ("ProxyConfig",)
     assert unimplemented(objects.VIRTUAL_SERVICE) == ()

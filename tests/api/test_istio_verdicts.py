@@ -12,7 +12,15 @@ from tests.api.shared import needs_verdicts
 from tests.conformance.validation import run_case
 from tests.conformance.validation_cases import verdicts
 
-KINDS = ("Gateway", "VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry", "PeerAuthentication")
+KINDS = (
+    "Gateway",
+    "VirtualService",
+    "DestinationRule",
+    "ServiceEntry",
+    "WorkloadEntry",
+    "Sidecar",
+    "PeerAuthentication",
+)
 
 ON_PURPOSE = {
     "Gateway-0237": "the number of a word: istiod takes it, only the schema does not",

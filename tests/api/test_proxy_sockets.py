@@ -7,7 +7,7 @@ import pytest
 from meshgate.api import codes, decode
 from meshgate.api.rules.values import PROXY_SOCKETS
 from meshgate.host.pods.places import VIEW_ADMIN, VIEW_ADS, VIEW_EDGE
-from tests.api.objects import GATEWAY, SERVICE_ENTRY, WORKLOAD_ENTRY, Raw, changed
+from tests.api.objects import GATEWAY, SERVICE_ENTRY, SIDECAR, WORKLOAD_ENTRY, Raw, changed
 
 PATHS = (
     f"{VIEW_ADS}/xds",
@@ -33,7 +33,24 @@ def _gateway(socket: str) -> Raw:
     return changed(GATEWAY, "spec.servers", [{"port": port, "bind": f"unix://{socket}", "hosts": ["*"]}])
 
 
-CASES = {"spec.endpoints[0].address": _entry, "spec.address": _workload, "spec.servers[0].bind": _gateway}
+def _delivered(socket: str) -> Raw:
+    listener = {"port": {"number": 80, "protocol": "HTTP"}, "defaultEndpoint": f"unix://{socket}"}
+    return changed(SIDECAR, "spec.ingress", [listener])
+
+
+def _listening(socket: str) -> Raw:
+    return changed(
+        SIDECAR, "spec.egress", [{"port": {"protocol": "HTTP"}, "bind": f"unix://{socket}", "hosts": ["./*"]}]
+    )
+
+
+CASES = {
+    "spec.endpoints[0].address": _entry,
+    "spec.address": _workload,
+    "spec.servers[0].bind": _gateway,
+    "spec.ingress[0].defaultEndpoint": _delivered,
+    "spec.egress[0].bind": _listening,
+}
 
 
 @pytest.mark.parametrize("place", CASES)

@@ -94,7 +94,7 @@ def test_right_assertions_pass() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"config": [{**SERVICE_ENTRY, "kind": "Sidecar", "spec": {}}]}, "Sidecar"),
+        ({"config": [{**SERVICE_ENTRY, "kind": "ProxyConfig", "spec": {}}]}, "ProxyConfig"),
         ({"mesh": {"caCertificates": [{"pem": "x"}]}}, "MeshConfig.caCertificates"),
         ({"features": {"ENABLE_TLS_ON_SIDECAR_INGRESS": True}}, "feature ENABLE_TLS_ON_SIDECAR_INGRESS"),
         ({"skip": "not for us"}, "skipped by Istio: not for us"),

@@ -37,8 +37,8 @@ def test_verdicts_are_compared(path: str, value: object, valid: bool, status: St
 
 
 def test_a_kind_that_is_not_there_is_skipped() -> None:
-    outcome = run_case("Sidecar", VerdictCase(id="x", object={}, valid=True))
-    assert (outcome.status, outcome.text) == ("skipped", "kind Sidecar")
+    outcome = run_case("EnvoyFilter", VerdictCase(id="x", object={}, valid=True))
+    assert (outcome.status, outcome.text) == ("skipped", "kind EnvoyFilter")
 
 
 def test_counts_come_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,11 +22,12 @@ from meshgate.api import (
     UnmatchedPreflights,
 )
 from meshgate.api import HeaderOperations as GivenOperations
-from meshgate.mesh import Facts, Protocol
+from meshgate.mesh import Facts, Protocol, World
 from meshgate.plan.hashing import hash_policies
 from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.identity import InboundTls, inbound_tls
 from meshgate.plan.inspectors import inspectors_by_port
+from meshgate.plan.outbound_settings import outbound_settings
 from meshgate.plan.retries import DEFAULT_POLICY, retry_policy
 from meshgate.plan.route_extras import cors, fault, header_authority, header_operations, rewrite
 from meshgate.plan.values import (
@@ -176,7 +177,8 @@ def test_hash_policies(given: ConsistentHashLB | None, expected: tuple[HashPolic
     ],
 )
 def test_normalisation_of_paths(kind: str, expected: PlannedNormalization) -> None:
-    settings = MeshConfig(path_normalization=PathNormalization(normalization=PathNormalizationType(kind)))
+    mesh = MeshConfig(path_normalization=PathNormalization(normalization=PathNormalizationType(kind)))
+    settings = outbound_settings(World(facts=Facts(), mesh=mesh))
     assert outbound_manager(settings, "x", RdsReference(name="80"), Protocol.HTTP).normalization == expected
 
 

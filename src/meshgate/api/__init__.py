@@ -92,6 +92,7 @@ from meshgate.api.proxy_config import (
 )
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.resource import AnyResource, Resource, Resources, Spec, of_type
+from meshgate.api.rules.sidecar import split_endpoint
 from meshgate.api.secret_bytes import SecretBytes
 from meshgate.api.service import (
     SERVICE_NAME_LABEL,
@@ -119,6 +120,15 @@ from meshgate.api.service_entry import (
     WorkloadEntry,
 )
 from meshgate.api.settings import set_values
+from meshgate.api.sidecar import (
+    CaptureMode,
+    IstioEgressListener,
+    IstioIngressListener,
+    Sidecar,
+    SidecarOutboundMode,
+    SidecarOutboundTrafficPolicy,
+    SidecarPort,
+)
 from meshgate.api.string_match import Exact, Prefix, Present, Regex, StringMatch, ValueMatch
 from meshgate.api.value import Labels, Pairs, Percentage, Value, find, is_subset, pairs_of
 from meshgate.api.virtual_service import (
@@ -200,6 +210,7 @@ __all__ = [
     "AddressType",
     "AnyResource",
     "BackendUtilization",
+    "CaptureMode",
     "ClientTLSMode",
     "ClientTLSSettings",
     "Code",
@@ -268,6 +279,8 @@ __all__ = [
     "InboundTrafficPolicy",
     "Installation",
     "IntOrString",
+    "IstioEgressListener",
+    "IstioIngressListener",
     "IstioOperator",
     "KeySelector",
     "KeyToPath",
@@ -345,6 +358,10 @@ __all__ = [
     "ServicePort",
     "ServiceType",
     "Severity",
+    "Sidecar",
+    "SidecarOutboundMode",
+    "SidecarOutboundTrafficPolicy",
+    "SidecarPort",
     "SimpleLB",
     "Spec",
     "StringMatch",
@@ -397,6 +414,7 @@ __all__ = [
     "parts_of",
     "path_of",
     "set_values",
+    "split_endpoint",
     "unimplemented",
     "without_indices",
 ]

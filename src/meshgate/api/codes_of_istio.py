@@ -52,6 +52,20 @@ ISTIO: Final[Mapping[str, Code]] = {
         "Gateways join the rules of several VirtualServices for a host, sidecars do not.",
         "Join the two, or delegate from one to the other.",
     ),
+    codes.SIDECARS_FOR_ONE: Code(
+        "ConflictingSidecarWorkloadSelectors",
+        "error",
+        "two Sidecars select one workload",
+        "Sidecars are not merged: the oldest that selects a workload is the only one that it has.",
+        "Join the two, or select other workloads.",
+    ),
+    codes.SIDECARS_FOR_ALL: Code(
+        "MultipleSidecarsWithoutWorkloadSelectors",
+        "error",
+        "two Sidecars of a namespace are for all of its workloads",
+        "Sidecars are not merged: the oldest is the only one that counts.",
+        "Join the two, or give the younger one a `workloadSelector`.",
+    ),
     codes.PORT_NEEDED: Code(
         "VirtualServiceDestinationPortSelectorRequired",
         "error",

@@ -24,10 +24,12 @@ from meshgate.api.rules.kubernetes_service import endpoint_slice_findings, endpo
 from meshgate.api.rules.peer_authentication import peer_authentication_findings
 from meshgate.api.rules.pod import deployment_findings, pod_findings
 from meshgate.api.rules.service_entry import service_entry_findings
+from meshgate.api.rules.sidecar import sidecar_findings
 from meshgate.api.rules.virtual_service import virtual_service_findings
 from meshgate.api.rules.workload_entry import workload_entry_findings
 from meshgate.api.service import Endpoints, EndpointSlice, Service
 from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
+from meshgate.api.sidecar import Sidecar
 from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
 
@@ -37,7 +39,7 @@ def findings_of(meta: Meta, spec: Spec, *, is_limited: bool = True) -> Iterator[
     if not meta.owners:  # what another object made says what that one says
         yield from known_annotation_findings(type(spec).__name__, meta.annotations)
     match spec:
-        case Gateway() | VirtualService() | DestinationRule() | ServiceEntry() | WorkloadEntry():
+        case Gateway() | VirtualService() | DestinationRule() | ServiceEntry() | WorkloadEntry() | Sidecar():
             yield from annotation_findings(meta)
             yield from _networking(meta, spec)
         case PeerAuthentication():
@@ -69,7 +71,7 @@ def findings_of(meta: Meta, spec: Spec, *, is_limited: bool = True) -> Iterator[
 
 
 def _networking(
-    meta: Meta, spec: Gateway | VirtualService | DestinationRule | ServiceEntry | WorkloadEntry
+    meta: Meta, spec: Gateway | VirtualService | DestinationRule | ServiceEntry | WorkloadEntry | Sidecar
 ) -> Iterator[Finding]:
     match spec:
         case Gateway():
@@ -85,5 +87,7 @@ def _networking(
             yield from endpoint_limits(spec)
         case WorkloadEntry():
             yield from workload_entry_findings(spec)
+        case Sidecar():
+            yield from sidecar_findings(meta, spec)
         case _:
             assert_never(spec)

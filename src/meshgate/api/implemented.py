@@ -92,6 +92,8 @@ IMPLEMENTED: Final[Table] = {
     "ServiceEntry.spec.endpoints": _ENDPOINT,
     "WorkloadEntry.spec": _ENDPOINT,
     "PeerAuthentication.spec": (),
+    "Sidecar.spec.ingress": ("port", "bind", "captureMode", "defaultEndpoint", "connectionPool"),
+    "Sidecar.spec.ingress.captureMode": ("DEFAULT", "IPTABLES"),
     **ACCEPTED,
 }
 """What this version does. Kinds without an entry are implemented as far as their types go."""
@@ -105,7 +107,7 @@ EVERYTHING: Final[Table] = {}
 """No limits: what Istio's API has. For checking rules and for tests."""
 
 KINDS_NOT_YET: Final[Mapping[str, tuple[str, ...]]] = {
-    "networking.istio.io": ("EnvoyFilter", "ProxyConfig", "Sidecar", "WorkloadGroup"),
+    "networking.istio.io": ("EnvoyFilter", "ProxyConfig", "WorkloadGroup"),
     "security.istio.io": ("AuthorizationPolicy", "RequestAuthentication"),
     "telemetry.istio.io": ("Telemetry",),
     "extensions.istio.io": ("TrafficExtension", "WasmPlugin"),

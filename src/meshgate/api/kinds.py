@@ -14,6 +14,7 @@ from meshgate.api.peer_authentication import PeerAuthentication
 from meshgate.api.resource import Spec
 from meshgate.api.service import Endpoints, EndpointSlice, Service
 from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
+from meshgate.api.sidecar import Sidecar
 from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
 
@@ -61,7 +62,7 @@ def _networking(kind: str, spec_type: type[Spec], plural: str, short_name: str) 
         versions=("v1", "v1beta1", "v1alpha3"),
         plural=plural,
         singular=kind.lower(),
-        short_names=(short_name,),
+        short_names=(short_name,) if short_name else (),
         categories=("istio-io", "networking-istio-io"),
     )
 
@@ -86,6 +87,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     _networking("ServiceEntry", ServiceEntry, "serviceentries", "se"),
     _networking("WorkloadEntry", WorkloadEntry, "workloadentries", "we"),
     _security("PeerAuthentication", PeerAuthentication, "peerauthentications", "pa"),
+    _networking("Sidecar", Sidecar, "sidecars", ""),
     Kind(
         kind="IstioOperator",
         spec_type=IstioOperator,

@@ -18,6 +18,7 @@ from meshgate.api.peer_authentication import PeerAuthentication
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.service import Endpoints, EndpointSlice, Service
 from meshgate.api.service_entry import ServiceEntry, WorkloadEntry
+from meshgate.api.sidecar import Sidecar
 from meshgate.api.virtual_service import VirtualService
 from meshgate.api.workload import Deployment, Pod
 
@@ -28,6 +29,7 @@ Spec = (
     | ServiceEntry
     | WorkloadEntry
     | PeerAuthentication
+    | Sidecar
     | IstioOperator
     | Namespace
     | Service

@@ -40,9 +40,19 @@ from meshgate.mesh.peer_authentications import (
 )
 from meshgate.mesh.problems import at, missing_reference, warning
 from meshgate.mesh.protocol import Protocol, parse_protocol
-from meshgate.mesh.scope import ClientSelectors, Scope, View, client_selectors, place_keys, view_of
+from meshgate.mesh.scope import (
+    ClientSelectors,
+    EgressView,
+    Scope,
+    View,
+    client_selectors,
+    place_keys,
+    sidecar_view,
+    view_of,
+)
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
-from meshgate.mesh.snapshot import HeadlessAddresses, ServiceTarget, Snapshot, World
+from meshgate.mesh.sidecars import BoundSidecar, EgressPlace, IngressListener, SidecarIndex
+from meshgate.mesh.snapshot import HeadlessAddresses, Ingress, ServiceTarget, Snapshot, World
 from meshgate.mesh.spiffe import spiffe_id
 from meshgate.mesh.targets import service_targets
 from meshgate.mesh.topology import Distribution, split_locality, with_topology
@@ -58,6 +68,7 @@ __all__ = [
     "BoundGateway",
     "BoundPeerAuthentication",
     "BoundServer",
+    "BoundSidecar",
     "BoundSubset",
     "BoundVirtualService",
     "ClientSelectors",
@@ -65,12 +76,16 @@ __all__ = [
     "CredentialObjects",
     "DestinationRuleIndex",
     "Distribution",
+    "EgressPlace",
+    "EgressView",
     "EndpointTable",
     "Facts",
     "FixedEndpoint",
     "HeadlessAddresses",
     "HostIndex",
     "HttpRule",
+    "Ingress",
+    "IngressListener",
     "KeyPair",
     "Memo",
     "MeshEndpoint",
@@ -85,6 +100,7 @@ __all__ = [
     "Scope",
     "ServiceTarget",
     "ServiceTrust",
+    "SidecarIndex",
     "Snapshot",
     "TcpRule",
     "TlsRule",
@@ -117,6 +133,7 @@ __all__ = [
     "secret_name",
     "server_uses",
     "service_targets",
+    "sidecar_view",
     "spiffe_id",
     "split_locality",
     "view_of",

@@ -25,6 +25,7 @@ from meshgate.api import (
     Resources,
     Service,
     ServiceEntry,
+    Sidecar,
     VirtualService,
     WorkloadEntry,
     of_type,
@@ -49,6 +50,7 @@ from meshgate.mesh.peer_authentications import BoundPeerAuthentication, bind_pee
 from meshgate.mesh.protocol import Protocol
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, service_order
 from meshgate.mesh.service_entries import RESOLVED_BY_NAME, service_entry_services
+from meshgate.mesh.sidecars import BoundSidecar, bind_sidecars
 from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
 from meshgate.mesh.targets import AddressedTargets, selecting_by_namespace, targets_by_address
 from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION
@@ -100,6 +102,7 @@ def build(
         headless=_headless(services, endpoints),
         peer_authentications=policies,
         trusts=service_trusts(memo, services, endpoints, mesh, policies),
+        sidecars=memo.nest(_sidecars, of_type(objects, Sidecar)),
     )
     world, around = memo.same(world), beside(objects)
     findings = memo.nest(analysis, world, around)
@@ -135,6 +138,10 @@ def _destination_rules(
     memo: Memo, resources: tuple[Resource[DestinationRule], ...], facts: Facts, default_export: Export
 ) -> tuple[BoundDestinationRule, ...]:
     return bind_destination_rules(resources, facts, default_export, memo)
+
+
+def _sidecars(memo: Memo, resources: tuple[Resource[Sidecar], ...]) -> tuple[BoundSidecar, ...]:
+    return bind_sidecars(resources, memo)
 
 
 def _workload_order(workload: Workload) -> tuple[str, str]:

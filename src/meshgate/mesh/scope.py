@@ -1,8 +1,8 @@
 """What the proxies of a namespace see: `exportTo` applied, host names made unique, rules found.
 
 Two steps, because most namespaces see the same: a `View` is a value, equal for namespaces that see the same, so that it
-is the key of what they share; a `Scope` is a view with its indexes. Sidecar resources will narrow a view; without them
-it is everything that is exported to the namespace.
+is the key of what they share; a `Scope` is a view with its indexes. A Sidecar narrows the view of its proxies; without
+one it is everything that is exported to the namespace.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from msgspec import Struct
 from meshgate.api import Labels, LocalityLoadBalancerSetting
 from meshgate.mesh.destination_rules import BoundDestinationRule, DestinationRuleIndex
 from meshgate.mesh.host import MESH, HostIndex, is_wildcard, is_within
+from meshgate.mesh.imports import imported_services, imported_virtual_services, preferred, services_sent_to
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.service import MeshService
+from meshgate.mesh.sidecars import CATCH_ALL, BoundSidecar, EgressListener, EgressPlace
 from meshgate.mesh.snapshot import World
 from meshgate.mesh.topology import Distribution
 from meshgate.mesh.virtual_services import BoundVirtualService
@@ -33,6 +35,20 @@ class View(Struct, frozen=True, kw_only=True, cache_hash=True):
     it by name, those that all see."""
     rules: tuple[tuple[str, BoundDestinationRule], ...] = ()
     """By host, sorted: the DestinationRule that counts for it. Hosts are those of services, and those sent to."""
+    egress: tuple[EgressView, ...] = ()
+    """What the listeners of a Sidecar see, each for itself; none: one listener sees all of this."""
+
+    @property
+    def listeners(self) -> tuple[EgressView, ...]:
+        """What each listener sees."""
+        return self.egress or (EgressView(place=CATCH_ALL, view=self),)
+
+
+class EgressView(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """What is seen at one egress listener."""
+
+    place: EgressPlace
+    view: View
 
 
 HostOwners = tuple[tuple[str, str], ...]
@@ -42,15 +58,55 @@ RulesByHost = tuple[tuple[str, BoundDestinationRule], ...]
 
 
 def view_of(memo: Memo, world: World, namespace: str, labels: Labels) -> View:
-    """What clients of a namespace with these labels see."""
+    """What gateways of a namespace with these labels see."""
     services = memo.get(_visible_services, world.services, namespace)
     virtual_services = memo.get(_visible_virtual_services, world.virtual_services, namespace)
+    rules = _rules(memo, world, (namespace, labels), services, virtual_services)
+    return View(services=services, virtual_services=virtual_services, rules=rules)
+
+
+def sidecar_view(memo: Memo, world: World, namespace: str, labels: Labels, sidecar: BoundSidecar | None) -> View:
+    """What sidecars of a namespace with these labels see, which may have a Sidecar that says it."""
+    services = memo.get(_visible_services, world.services, namespace)
+    virtual_services = memo.get(_visible_virtual_services, world.virtual_services, namespace)
+    if sidecar is None or not sidecar.egress:
+        services = memo.get(preferred, services, namespace)
+        rules = _rules(memo, world, (namespace, labels), services, virtual_services)
+        return View(services=services, virtual_services=virtual_services, rules=rules)
+    given = tuple(
+        (
+            listener,
+            memo.get(imported_services, services, listener, namespace),
+            memo.get(imported_virtual_services, virtual_services, listener, namespace),
+        )
+        for listener in sidecar.egress
+    )
+    known = memo.get(_by_host_and_namespace, services)
+    all_services = memo.get(_collected, known, given, namespace, world.facts.config_domain)
+    all_virtual_services = tuple(dict.fromkeys(one for _, _, found in given for one in found))
+    rules = _rules(memo, world, (namespace, labels), all_services, all_virtual_services)
+    egress = tuple(
+        EgressView(place=one.place, view=View(services=seen, virtual_services=routed, rules=rules))
+        for one, seen, routed in given
+    )
+    return View(services=all_services, virtual_services=all_virtual_services, rules=rules, egress=egress)
+
+
+def _rules(
+    memo: Memo,
+    world: World,
+    client: tuple[str, Labels],
+    services: tuple[MeshService, ...],
+    virtual_services: tuple[BoundVirtualService, ...],
+) -> RulesByHost:
+    """The DestinationRules for clients of a namespace with these labels."""
+    namespace, labels = client
     hosts = memo.nest(_host_owners, services, virtual_services)
     common = memo.nest(_common_rules, hosts, world.destination_rules, world.mesh.root_namespace)
     index = memo.get(DestinationRuleIndex, world.destination_rules, world.mesh.root_namespace)
     special = _covered(index.special_hosts(namespace), hosts)
     if not special:
-        return View(services=services, virtual_services=virtual_services, rules=common)
+        return common
     rules = dict(common)
     for host, owner in special:
         rule = index.find(host, owner, namespace, labels)
@@ -58,7 +114,39 @@ def view_of(memo: Memo, world: World, namespace: str, labels: Labels) -> View:
             rules[host] = rule
         else:
             rules.pop(host, None)
-    return View(services=services, virtual_services=virtual_services, rules=tuple(sorted(rules.items(), key=_host)))
+    return tuple(sorted(rules.items(), key=_host))
+
+
+Seen = tuple[EgressListener, tuple[MeshService, ...], tuple[BoundVirtualService, ...]]
+"""A listener, and what is seen at it."""
+
+
+class _ByHostAndNamespace:
+    """Services by host and namespace; itself a key of memos, as the one object that is made for some services."""
+
+    def __init__(self, services: tuple[MeshService, ...]) -> None:
+        owners: dict[str, list[MeshService]] = defaultdict(list)
+        for service in services:
+            owners[service.namespace].append(service)
+        self.found: dict[str, dict[str, MeshService]] = defaultdict(dict)
+        for namespace, owned in owners.items():
+            for host, service in merged_by_host(owned).items():
+                self.found[host][namespace] = service
+
+
+def _by_host_and_namespace(services: tuple[MeshService, ...]) -> _ByHostAndNamespace:
+    return _ByHostAndNamespace(services)
+
+
+def _collected(
+    known: _ByHostAndNamespace, given: tuple[Seen, ...], namespace: str, domain: str
+) -> tuple[MeshService, ...]:
+    """What is seen at any listener: what they name first, then what its VirtualServices send to."""
+    found: list[MeshService] = []
+    for listener, services, virtual_services in given:
+        found += services
+        found += services_sent_to(virtual_services, known.found, listener, namespace, domain)
+    return tuple(merged_by_host(found).values())
 
 
 def _host(pair: tuple[str, BoundDestinationRule]) -> str:
@@ -152,22 +240,24 @@ def merged_by_host(services: Iterable[MeshService]) -> dict[str, MeshService]:
 
 def _can_join(one: MeshService, other: MeshService) -> bool:
     return (
-        one.registry == other.registry == "External"
+        one.registry == other.registry
         and one.namespace == other.namespace
+        and one.export == other.export
         and one.resolving is other.resolving
         and one.selector == other.selector
     )
 
 
 def _joined(one: MeshService, other: MeshService) -> MeshService:
-    """Both have a say in what is behind a port that they call alike; else the port is the older one's."""
+    """Both have a say in what is behind a port that they call alike; else the port is the older one's. They may be
+    one service, too, of which listeners of a Sidecar see different ports."""
     names = {port.number: port.name for port in one.ports}
     gone = {port.number for port in other.ports if names.get(port.number, port.name) != port.name}
     return msgspec.structs.replace(
         one,
         ports=one.ports + tuple(port for port in other.ports if port.number not in names),
         addresses=tuple(dict.fromkeys(one.addresses + other.addresses)),
-        fixed=one.fixed + tuple(fixed for fixed in other.fixed if fixed.port not in gone),
+        fixed=tuple(dict.fromkeys((*one.fixed, *(fixed for fixed in other.fixed if fixed.port not in gone)))),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from meshgate.api import MeshConfig
+from meshgate.api import ConnectionPoolSettings, MeshConfig, Origin
 from meshgate.mesh.credentials import CredentialObject
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.endpoints import EndpointTable
@@ -19,6 +19,7 @@ from meshgate.mesh.facts import Facts
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.peer_authentications import BoundPeerAuthentication
 from meshgate.mesh.service import MeshService, Port
+from meshgate.mesh.sidecars import BoundSidecar
 from meshgate.mesh.trust import ServiceTrust
 from meshgate.mesh.validity import Validity
 from meshgate.mesh.virtual_services import BoundVirtualService
@@ -47,6 +48,26 @@ class World(Struct, frozen=True, kw_only=True, cache_hash=True):
     peer_authentications: tuple[BoundPeerAuthentication, ...] = ()
     """Oldest first; `workload_mtls` reads them."""
     trusts: tuple[ServiceTrust, ...] = ()
+    sidecars: tuple[BoundSidecar, ...] = ()
+
+
+class Ingress(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
+    """What a Sidecar says of a port that a workload serves."""
+
+    bind: str = ""
+    """The address that names the port's filter chains; empty: all addresses."""
+    address: str = ""
+    """Where requests are delivered, an address or `unix://` and a path; empty: to the address that was called."""
+    port: int = 0
+    is_own: bool = False
+    """Whether the address is one of the workload's, where capture waits for what comes in."""
+    has_service: bool = True
+    """False: the service stands in for one, and is told nobody."""
+    called: str = ""
+    """Name of an ingress listener in traces; empty: it is a port of a service, with limits."""
+    pool: ConnectionPoolSettings | None = None
+    """Limits; None: those of the service's DestinationRule."""
+    origin: Origin | None = None
 
 
 class ServiceTarget(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
@@ -55,6 +76,7 @@ class ServiceTarget(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False
     service: MeshService
     port: Port
     target: int
+    ingress: Ingress | None = None
 
 
 class Addressed(Protocol):

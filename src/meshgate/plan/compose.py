@@ -22,12 +22,14 @@ from meshgate.mesh import (
     Memo,
     Scope,
     ServiceTarget,
+    SidecarIndex,
     Snapshot,
     View,
     World,
     client_selectors,
     place_keys,
     service_targets,
+    sidecar_view,
     view_of,
 )
 from meshgate.plan import fixed_clusters, names
@@ -39,6 +41,7 @@ from meshgate.plan.gateway_servers import PortServers, merged_servers
 from meshgate.plan.gateway_shadows import shadowed_rules
 from meshgate.plan.inbound_chains import virtual_inbound
 from meshgate.plan.inbound_clusters import InboundRules, inbound_clusters
+from meshgate.plan.ingress_targets import ingress_targets
 from meshgate.plan.outbound_clusters import Made, service_clusters
 from meshgate.plan.outbound_settings import OutboundSettings, outbound_settings
 from meshgate.plan.proxy import Proxy
@@ -102,10 +105,9 @@ def plan(snapshot: Snapshot, proxy: Proxy, memo: Memo | None = None) -> Planned:
     return memo.nest(_sidecar if proxy.role == "sidecar" else _router, snapshot.world, proxy, targets)
 
 
-def _client_and_view(memo: Memo, world: World, proxy: Proxy) -> tuple[Client, View]:
-    """What of the proxy, and of what its namespace sees, its outbound part depends on."""
-    client = client_of(proxy, memo.nest(_selectors, world), world.headless)
-    return client, memo.nest(view_of, world, proxy.namespace, client.labels)
+def _client(memo: Memo, world: World, proxy: Proxy) -> Client:
+    """What of the proxy its outbound part depends on."""
+    return client_of(proxy, memo.nest(_selectors, world), world.headless)
 
 
 def _selectors(memo: Memo, world: World) -> ClientSelectors:
@@ -114,8 +116,12 @@ def _selectors(memo: Memo, world: World) -> ClientSelectors:
 
 
 def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget, ...]) -> Planned:
-    client, view = _client_and_view(memo, world, proxy)
-    settings = memo.get(outbound_settings, world)
+    sidecar = memo.get(SidecarIndex, world.sidecars, world.mesh.root_namespace).of(proxy.namespace, proxy.labels)
+    client = _client(memo, world, proxy)
+    view = memo.nest(sidecar_view, world, proxy.namespace, client.labels, sidecar)
+    settings = memo.get(outbound_settings, world, sidecar)
+    if sidecar is not None:
+        targets = memo.get(ingress_targets, targets, sidecar, proxy.namespace, proxy.addresses)
     outbound = memo.nest(_outbound, view, client, settings, world.headless)
     routes = memo.nest(_routes, outbound.routes, view, placeless(client), settings, proxy.namespace)
     wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
@@ -150,7 +156,7 @@ def _outbound(
 ) -> Outbound:
     """What all sidecars share that see the same."""
     scope, anywhere = memo.get(Scope, view), placeless(client)
-    layout = OutboundListeners(scope, anywhere, settings, headless, memo)
+    layout = OutboundListeners(view, anywhere, settings, headless, memo)
     layout.lay_out()
     clusters, problems = _service_clusters(memo, scope, client, settings.mesh)
     fixed = [
@@ -158,7 +164,7 @@ def _outbound(
         memo.get(fixed_clusters.passthrough, settings.mesh),
         memo.get(fixed_clusters.inbound_passthrough, settings.mesh, inbound_bind_addresses(client)),
     ]
-    if settings.mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
+    if settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
         fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, settings.mesh, anywhere))
     return Outbound(
         part=Part(
@@ -184,7 +190,8 @@ def _routes(
 
 
 def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget, ...]) -> Planned:
-    client, view = _client_and_view(memo, world, proxy)
+    client = _client(memo, world, proxy)
+    view = memo.nest(view_of, world, proxy.namespace, client.labels)
     scope, settings = memo.get(Scope, view), memo.get(outbound_settings, world)
     ports, problems = memo.get(merged_servers, world.gateways, proxy.labels, targets)
     listeners = tuple(_gateway_listeners(ports, scope, client, settings, proxy.edge_socket))

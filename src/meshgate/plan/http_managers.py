@@ -6,10 +6,11 @@ of certificates; a sidecar passes on what the gateway wrote.
 
 from __future__ import annotations
 
-from meshgate.api import MeshConfig, PathNormalizationType
+from meshgate.api import MeshConfig, OutboundMode, PathNormalizationType
 from meshgate.mesh import Protocol
 from meshgate.plan import names
 from meshgate.plan.access_logs import access_logs
+from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.proxy_headers import (
     forward_mode,
     inbound_certificate_details,
@@ -56,10 +57,11 @@ def _filters(protocol: Protocol, *more: HttpFilter) -> tuple[HttpFilter, ...]:
 
 
 def outbound_manager(
-    mesh: MeshConfig, stat_prefix: str, routes: RdsReference | RouteConfigurationPlan, protocol: Protocol
+    settings: OutboundSettings, stat_prefix: str, routes: RdsReference | RouteConfigurationPlan, protocol: Protocol
 ) -> HttpConnectionManagerPlan:
     """For what a workload sends. The protocol is that of the first service of the port, as in Istio."""
-    dynamic = mesh.outbound_traffic_policy.mode.value == names.ALLOW_ANY_DYNAMIC_DNS.upper()
+    mesh = settings.mesh
+    dynamic = settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS
     manager = HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=routes,

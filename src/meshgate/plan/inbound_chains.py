@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from meshgate.api import MeshConfig
+from meshgate.api import MeshConfig, Origin
 from meshgate.mesh import Facts, Protocol, ServiceTarget
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
@@ -121,14 +121,16 @@ def _passthrough() -> Delivery:
 
 
 def _to_service(target: ServiceTarget) -> Delivery:
-    name = names.listener(names.WILDCARD, target.target)
+    bind = target.ingress.bind if target.ingress is not None else ""
+    called = target.ingress.called if target.ingress is not None else ""
+    name = names.listener(bind or names.WILDCARD, target.target)
     return Delivery(
         tcp_name=name,
         http_name=name,
         cluster=names.inbound_cluster(target.target),
         stat_prefix=names.inbound_stat_prefix(name),
         virtual_host=names.inbound_virtual_host(target.port.number),
-        operation=f"{target.service.hostname}:{target.port.number}/*",
+        operation=f"{called or target.service.hostname}:{target.port.number}/*",
         port=target.target,
         target=target,
     )
@@ -144,8 +146,14 @@ def _chains(mesh: MeshConfig, tls: InboundTls, protocol: Protocol, delivery: Del
                 application_protocols=shape.application_protocols,
             ),
             filters=_filters(mesh, delivery, http=shape.http),
-            origin=delivery.target.service.origin if delivery.target else None,
+            origin=_origin(delivery.target) if delivery.target else None,
         )
+
+
+def _origin(target: ServiceTarget) -> Origin:
+    """The object that opens the port."""
+    said = target.ingress.origin if target.ingress is not None else None
+    return said or target.service.origin
 
 
 def _filters(mesh: MeshConfig, delivery: Delivery, *, http: bool) -> tuple[NetworkFilter, ...]:

@@ -12,22 +12,23 @@ from datetime import timedelta
 import msgspec
 
 from meshgate.api import InboundMode, MeshConfig
-from meshgate.mesh import BoundDestinationRule, MeshService, ServiceTarget
+from meshgate.mesh import BoundDestinationRule, Ingress, ServiceTarget
 from meshgate.plan import names
+from meshgate.plan.endpoints import UNIX
 from meshgate.plan.load_balancing import circuit_breakers, connect_timeout, tcp_keepalive
 from meshgate.plan.stat_names import inbound_stat_name
 from meshgate.plan.traffic_policies import NO_POLICY, effective_policy, only_pool
 from meshgate.plan.upstream_http import upstream_http
 from meshgate.plan.values import (
+    Address,
     ClusterPlan,
     EndpointPlan,
     LoadAssignmentPlan,
     LocalityEndpoints,
+    PipeAddress,
     ServiceMetadata,
     SocketAddress,
 )
-
-LOCALHOST = "127.0.0.1"
 
 NEVER = timedelta(seconds=9223372035)
 """As long as Istio has it: an address of the workload is not forgotten, and its statistics with it."""
@@ -63,6 +64,9 @@ def _cluster(
     """The oldest service decides; those that it shares the service's port with are named in the metadata, too."""
     first = targets[0]
     policy = NO_POLICY if rule is None else effective_policy(rule, "", first.port.number)
+    ingress = first.ingress
+    if ingress is not None and ingress.pool is not None:
+        policy = msgspec.structs.replace(policy, connection_pool=ingress.pool)
     pool = policy.connection_pool
     cluster = ClusterPlan(
         name=names.inbound_cluster(port),
@@ -76,12 +80,32 @@ def _cluster(
         bind_address=bind_addresses[0],
         extra_bind_addresses=bind_addresses[1:],
         cleanup_interval=NEVER,
-        services=_named(target.service for target in targets if target.port.number == first.port.number),
+        services=_named(target for target in targets if target.port.number == first.port.number),
         config=names.config_path(rule.ref) if rule is not None and rule.policy is not None else "",
         origin=first.service.origin,
     )
+    if ingress is not None and ingress.called:
+        return _delivered(cluster, ingress) if ingress.address else cluster
     if mesh.inbound_traffic_policy.mode is InboundMode.PASSTHROUGH:
         return cluster
+    return _static(cluster, SocketAddress(address=names.LOOPBACK, port=port))
+
+
+def _delivered(cluster: ClusterPlan, ingress: Ingress) -> ClusterPlan:
+    """To where a Sidecar says. Only what goes to the workload's own address could be captured again."""
+    if ingress.address.startswith(UNIX):
+        return _static(cluster, PipeAddress(path=ingress.address.removeprefix(UNIX)))
+    static = _static(cluster, SocketAddress(address=ingress.address, port=ingress.port))
+    if not ingress.is_own:
+        return static
+    return msgspec.structs.replace(
+        static, bind_address=cluster.bind_address, extra_bind_addresses=cluster.extra_bind_addresses
+    )
+
+
+def _static(cluster: ClusterPlan, address: Address) -> ClusterPlan:
+    """The cluster with one endpoint."""
+    locality = LocalityEndpoints(endpoints=(EndpointPlan(address=address),))
     return msgspec.structs.replace(
         cluster,
         type="STATIC",
@@ -89,17 +113,13 @@ def _cluster(
         bind_address="",
         extra_bind_addresses=(),
         cleanup_interval=None,
-        load_assignment=_localhost(cluster.name, port),
+        load_assignment=LoadAssignmentPlan(cluster=cluster.name, localities=(locality,)),
     )
 
 
-def _named(services: Iterable[MeshService]) -> tuple[ServiceMetadata, ...]:
+def _named(targets: Iterable[ServiceTarget]) -> tuple[ServiceMetadata, ...]:
+    services = (one.service for one in targets if one.ingress is None or one.ingress.has_service)
     return tuple(
         ServiceMetadata(host=service.hostname, name=service.name, namespace=service.namespace)
         for service in dict.fromkeys(services)
     )
-
-
-def _localhost(cluster: str, port: int) -> LoadAssignmentPlan:
-    endpoint = EndpointPlan(address=SocketAddress(address=LOCALHOST, port=port))
-    return LoadAssignmentPlan(cluster=cluster, localities=(LocalityEndpoints(endpoints=(endpoint,)),))

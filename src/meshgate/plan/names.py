@@ -28,6 +28,8 @@ SERVER_NAME = "istio-envoy"
 
 WILDCARD = "0.0.0.0"
 WILDCARD_V6 = "::"
+LOOPBACK = "127.0.0.1"
+LOOPBACK_V6 = "::1"
 INBOUND_BIND_ADDRESS = "127.0.0.6"
 INBOUND_BIND_ADDRESS_V6 = "::6"
 """Connections from these are the proxy's own: capture leaves them alone."""

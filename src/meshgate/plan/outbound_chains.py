@@ -72,9 +72,11 @@ def _ranges(cidrs: tuple[str, ...]) -> tuple[CidrRange, ...]:
     return tuple(cidr_range(text) for text in cidrs)
 
 
-def _http_chain(mesh: MeshConfig, listener: str, route_configuration: str, protocol: Protocol) -> FilterChainPlan:
+def _http_chain(
+    settings: OutboundSettings, listener: str, route_configuration: str, protocol: Protocol
+) -> FilterChainPlan:
     routes = RdsReference(name=route_configuration)
-    return chain((outbound_manager(mesh, names.outbound_stat_prefix(listener), routes, protocol),), HTTP_MATCH)
+    return chain((outbound_manager(settings, names.outbound_stat_prefix(listener), routes, protocol),), HTTP_MATCH)
 
 
 def _host_chain(
@@ -85,26 +87,28 @@ def _host_chain(
     cidr: str,
     server_names: tuple[str, ...],
 ) -> FilterChainPlan:
-    """The chain of a service itself."""
+    """The chain of a service itself. Where a Sidecar names a port of its own, it leads to the service's only one."""
+    number = service.ports[0].number if len(service.ports) == 1 else port.number
     match = FilterChainMatch(prefix_ranges=_ranges((cidr,) if cidr else ()), server_names=server_names)
-    proxy = tcp_proxy_to_host(service.hostname, port.number, rule, mesh, service.origin)
+    proxy = tcp_proxy_to_host(service.hostname, number, rule, mesh, service.origin)
     return chain(tcp_stack(port.protocol, proxy), match)
 
 
 class OutboundChains:
     """Makes the chains for one client."""
 
-    def __init__(self, scope: Scope, client: Client, settings: OutboundSettings, memo: Memo) -> None:
+    def __init__(self, scope: Scope, whole: Scope, client: Client, settings: OutboundSettings, memo: Memo) -> None:
+        """`scope`: what is seen at the listener; `whole`: at any listener."""
         self._scope = scope
         self._client = client
         self._settings = settings
         self._memo = memo
-        self._filters = TcpFilters(scope, settings)
+        self._filters = TcpFilters(whole, settings)
         self._tcp_virtual_services = [one for one in scope.virtual_services_of(MESH) if one.tcp or one.tls]
 
     def http(self, listener: str, route_configuration: str, protocol: Protocol) -> FilterChainPlan:
         """The chain for HTTP."""
-        return self._memo.get(_http_chain, self._settings.mesh, listener, route_configuration, protocol)
+        return self._memo.get(_http_chain, self._settings, listener, route_configuration, protocol)
 
     def tcp(self, service: MeshService, port: Port, place: Place) -> Iterator[FilterChainPlan]:
         """The chains for all else: of rules for the service's host, and the service's own unless a rule takes all."""

@@ -1,7 +1,8 @@
 """A sidecar's outbound listeners: `0.0.0.0_<port>` for what services share, `<address>_<port>` for what is one's own.
 
 Services are gone through in Istio's order; a chain whose match is already taken on a listener is left out. What no
-chain takes is let through or refused as the mesh says. (istio:pilot/pkg/networking/core/listener.go)
+chain takes is let through or refused as the mesh says. A Sidecar may have listeners of its own for some services.
+(istio:pilot/pkg/networking/core/listener.go)
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from msgspec import Struct
 
-from meshgate.api import Origin, OutboundMode, Problem, codes
+from meshgate.api import Origin, Problem, codes
 from meshgate.mesh import (
+    EgressView,
     HeadlessAddresses,
     Memo,
     MeshService,
@@ -20,18 +23,28 @@ from meshgate.mesh import (
     Protocol,
     Resolving,
     Scope,
+    View,
     is_address,
     warning,
 )
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
 from meshgate.plan.client import Client
+from meshgate.plan.endpoints import UNIX
 from meshgate.plan.inspectors import inspectors
 from meshgate.plan.outbound_chains import OutboundChains, Place
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.sidecar_routes import NeededRoutes
 from meshgate.plan.tcp_filters import plain_tcp_proxy
-from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, ListenerPlan, SocketAddress
+from meshgate.plan.values import (
+    Address,
+    CidrRange,
+    FilterChainMatch,
+    FilterChainPlan,
+    ListenerPlan,
+    PipeAddress,
+    SocketAddress,
+)
 
 
 def without_host_bits(match: FilterChainMatch | None) -> FilterChainMatch | None:
@@ -48,9 +61,10 @@ def without_host_bits(match: FilterChainMatch | None) -> FilterChainMatch | None
 class Entry:
     """A listener in the making."""
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, *, is_bound: bool) -> None:
         self.address = address
         self.port = port
+        self.is_bound = is_bound
         self.chains: dict[FilterChainMatch | None, FilterChainPlan] = {}
         self.sniffed: dict[str, MeshService] = {}
         """Services that have route configurations of their own here."""
@@ -64,39 +78,69 @@ class Entry:
 
 
 class OutboundListeners:
-    """Lays out the listeners of one client."""
+    """Lays out the listeners of one client, for one egress listener after the other: what the ones before have laid out
+    is theirs alone."""
 
     def __init__(
         self,
-        scope: Scope,
+        view: View,
         client: Client,
         settings: OutboundSettings,
         headless: Iterable[HeadlessAddresses],
         memo: Memo,
     ) -> None:
-        self._scope = scope
+        self._views = view.listeners
+        self._whole = memo.get(Scope, view)
         self._client = client
         self._settings = settings
         self._memo = memo
-        self._chains = OutboundChains(scope, client, settings, memo)
         self._headless = {(one.hostname, one.namespace, one.port): one.addresses for one in headless}
         self._wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
+        self._loopback = names.LOOPBACK if client.has_ipv4 else names.LOOPBACK_V6
         self.entries: dict[tuple[str, int], Entry] = {}
         self.problems: list[Problem] = []
+        self._begin(self._views[0])
+
+    def _begin(self, seen: EgressView) -> None:
+        """Begin with an egress listener."""
+        self._at = seen.place
+        self._scope = self._memo.get(Scope, seen.view)
+        self._chains = OutboundChains(self._scope, self._whole, self._client, self._settings, self._memo)
+        self._locked = frozenset(self.entries) if seen.place.port is None else frozenset()
 
     def lay_out(self) -> None:
-        """Go through all services."""
-        for service in self._scope.services:
-            if service.resolving is Resolving.ALIAS:
-                continue
-            owner = self._scope.by_host[service.hostname]
-            for place, port in enumerate(service.ports):
-                if port.protocol is Protocol.UDP or owner.port_numbered(port.number) is None:
-                    continue
-                if port.protocol.is_http:
-                    self._add_http(port)
-                else:
-                    self._add_tcp(service, port, place)
+        """Go through all services of all egress listeners."""
+        for seen in self._views:
+            self._begin(seen)
+            for service in self._scope.services:
+                if service.resolving is not Resolving.ALIAS:
+                    self._add_service(service)
+
+    def _add_service(self, service: MeshService) -> None:
+        if self._at.port is not None:
+            self._add_port(service, self._at.port, 0)
+            return
+        owner = self._scope.by_host[service.hostname]
+        for place, port in enumerate(service.ports):
+            if owner.port_numbered(port.number) is not None:
+                self._add_port(service, port, place)
+
+    def _add_port(self, service: MeshService, port: Port, place: int) -> None:
+        if port.protocol is Protocol.UDP:
+            return
+        if port.protocol.is_http:
+            self._add_http(port, self._bind or self._wildcard)
+        else:
+            self._add_tcp(service, port, place)
+
+    @property
+    def _bind(self) -> str:
+        """The address that an egress listener has for all of its services; empty: they have their own."""
+        if self._at.bind:
+            return self._at.bind
+        if self._at.is_bound:
+            return self._loopback
+        return self._wildcard if self._at.port is not None else ""
 
     def listeners(self) -> Iterator[ListenerPlan]:
         """The listeners that were laid out."""
@@ -107,23 +151,28 @@ class OutboundListeners:
         """The route configurations that the listeners ask for."""
         for entry in self.entries.values():
             if entry.shares_routes:
-                yield NeededRoutes(port=entry.port)
+                yield NeededRoutes(port=entry.port, socket="" if entry.port else entry.address)
             for service in entry.sniffed.values():
                 yield NeededRoutes(port=entry.port, service=service)
 
-    def _entry(self, address: str, port: int) -> Entry:
-        return self.entries.setdefault((address, port), Entry(address, port))
+    def _entry(self, address: str, port: int) -> Entry | None:
+        """The listener at an address; None if it is another egress listener's."""
+        if (address, port) in self._locked:
+            return None
+        return self.entries.setdefault((address, port), Entry(address, port, is_bound=self._at.is_bound))
 
-    def _add_http(self, port: Port) -> None:
-        entry = self._entry(self._wildcard, port.number)
-        if not entry.shares_routes:
+    def _add_http(self, port: Port, address: str) -> None:
+        entry = self._entry(address, port.number)
+        if entry is not None and not entry.shares_routes:
             entry.shares_routes = True
-            name = names.listener(self._wildcard, port.number)
-            entry.add(self._chains.http(name, str(port.number), port.protocol))
+            routes = str(port.number) if port.number else address
+            entry.add(self._chains.http(names.listener(address, port.number), routes, port.protocol))
 
     def _add_tcp(self, service: MeshService, port: Port, place_in_service: int) -> None:
         for place in self._places(service, port):
             entry = self._entry(place.address, port.number)
+            if entry is None:
+                continue
             for chain in self._chains.tcp(service, port, place):
                 existing = entry.add(chain)
                 if existing is not None:
@@ -132,8 +181,8 @@ class OutboundListeners:
                 self._add_sniffed(service, port, entry)
 
     def _add_sniffed(self, service: MeshService, port: Port, entry: Entry) -> None:
-        if entry.address == self._wildcard:
-            self._add_http(port)
+        if entry.address == self._wildcard or not port.number:
+            self._add_http(port, entry.address)
             return
         name = names.virtual_host(service.hostname, port.number)
         listener = names.listener(entry.address, port.number)
@@ -141,7 +190,11 @@ class OutboundListeners:
             entry.sniffed[name] = service
 
     def _places(self, service: MeshService, port: Port) -> Iterator[Place]:
-        """Where a port is listened on: at the service's addresses, else at those of its pods, else everywhere."""
+        """Where a port is listened on: as a Sidecar says, at the service's addresses, else at those of its pods, else
+        everywhere."""
+        if self._bind:
+            yield Place(address=self._bind)
+            return
         if not service.addresses and service.resolving is Resolving.PASSTHROUGH:
             addresses = self._headless.get((service.hostname, service.namespace, port.number), ())
             for address in addresses:
@@ -164,12 +217,26 @@ class OutboundListeners:
     def _listener(self, entry: Entry) -> ListenerPlan:
         is_dual = entry.address == names.WILDCARD and self._client.has_ipv6
         chains = tuple(entry.chains.values())
-        return self._memo.get(outbound_listener, entry.address, entry.port, chains, is_dual, self._settings)
+        where = Bound(address=entry.address, port=entry.port, is_dual=is_dual, is_bound=entry.is_bound)
+        return self._memo.get(outbound_listener, where, chains, self._settings)
 
 
-def outbound_listener(
-    address: str, port: int, chains: tuple[FilterChainPlan, ...], is_dual: bool, settings: OutboundSettings
-) -> ListenerPlan:
+class Bound(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Where a listener listens."""
+
+    address: str
+    port: int
+    is_dual: bool
+    is_bound: bool
+
+    @property
+    def address_plan(self) -> Address:
+        if self.address.startswith(UNIX):
+            return PipeAddress(path=self.address.removeprefix(UNIX))
+        return SocketAddress(address=self.address, port=self.port)
+
+
+def outbound_listener(where: Bound, chains: tuple[FilterChainPlan, ...], settings: OutboundSettings) -> ListenerPlan:
     """The listener of some chains; the one of them that takes everything is the default if there are others."""
     takes_all = next((chain for chain in chains if chain.match is None), None)
     default = None
@@ -179,14 +246,14 @@ def outbound_listener(
         chains = tuple(chain for chain in chains if chain is not takes_all)
         default = takes_all
     return ListenerPlan(
-        name=names.listener(address, port),
-        address=SocketAddress(address=address, port=port),
-        additional_addresses=(SocketAddress(address=names.WILDCARD_V6, port=port),) if is_dual else (),
+        name=names.listener(where.address, where.port),
+        address=where.address_plan,
+        additional_addresses=(SocketAddress(address=names.WILDCARD_V6, port=where.port),) if where.is_dual else (),
         filter_chains=chains,
         default_filter_chain=default,
         listener_filters=inspectors(chains),
         direction="OUTBOUND",
-        bind_to_port=False,
+        bind_to_port=where.is_bound,
         listener_filters_timeout=settings.mesh.protocol_detection_timeout,
         continue_on_listener_filters_timeout=True,
         access_logs=listener_access_logs(settings.mesh),
@@ -194,16 +261,10 @@ def outbound_listener(
     )
 
 
-def catch_all_cluster(settings: OutboundSettings) -> str:
-    """Where connections go that the mesh does not know."""
-    refused = settings.mesh.outbound_traffic_policy.mode is OutboundMode.REGISTRY_ONLY
-    return names.BLACK_HOLE if refused else names.PASSTHROUGH
-
-
 def fall_through(settings: OutboundSettings) -> FilterChainPlan:
     """The chain of an outbound listener for all that its other chains do not take."""
     return FilterChainPlan(
         name=names.PASSTHROUGH_FILTER_CHAIN,
         match=FilterChainMatch(),
-        filters=(plain_tcp_proxy(settings.mesh, catch_all_cluster(settings)),),
+        filters=(plain_tcp_proxy(settings.mesh, settings.catch_all_cluster),),
     )

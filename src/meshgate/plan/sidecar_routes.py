@@ -11,17 +11,18 @@ client of another namespace, and what is the namespace's own is put in its place
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
 
-from meshgate.api import ConsistentHashLB, HTTPRetry, MeshConfig, OutboundMode
+from meshgate.api import ConsistentHashLB, HTTPRetry, OutboundMode
 from meshgate.mesh import (
     MESH,
     BoundDestinationRule,
     BoundVirtualService,
+    EgressView,
     Memo,
     MeshService,
     Scope,
@@ -68,6 +69,8 @@ class NeededRoutes(Struct, frozen=True, kw_only=True, cache_hash=True):
     port: int
     service: MeshService | None = None
     """The service that has the configuration for itself; None: all HTTP services of the port share it."""
+    socket: str = ""
+    """The Unix socket that has it, which has no port; its name is the configuration's."""
 
 
 class SharedHosts:
@@ -97,9 +100,12 @@ def route_configuration(
     memo: Memo, needed: NeededRoutes, view: View, client: Client, settings: OutboundSettings, namespace: str
 ) -> RouteConfigurationPlan:
     """A route configuration, for clients of a namespace."""
+    seen = seen_at(view, needed)
     if needed.service is not None:
-        return memo.nest(_of_service, needed.service, needed.port, view, client, settings)
-    shared = memo.nest(shared_hosts, view, client, settings, needed.port)
+        return memo.nest(_of_service, needed.service, needed.port, seen.view, client, settings)
+    if seen.place.port is not None and not seen.place.takes_port:
+        return memo.nest(portless_routes, needed, seen.view, client, settings, namespace)
+    shared = memo.nest(shared_hosts, seen.view, client, settings, needed.port)
     own = {
         one.host.name: memo.get(
             service_candidate, one.service, needed.port, namespace, settings.cluster_domain, one.host.routes
@@ -107,11 +113,49 @@ def route_configuration(
         for one in shared.own.get(namespace, ())
         if one.service is not None
     }
-    return memo.get(_of_port, needed.port, _hosts_for(shared, own), settings.mesh)
+    return memo.get(_of_port, needed.port, _hosts_for(shared, own), settings)
 
 
-def _of_port(port: int, hosts: tuple[VirtualHostPlan, ...], mesh: MeshConfig) -> RouteConfigurationPlan:
-    return RouteConfigurationPlan(name=str(port), virtual_hosts=with_attempt_counts((*hosts, catch_all(mesh)), mesh))
+def seen_at(view: View, needed: NeededRoutes) -> EgressView:
+    """What is seen at the listener that routes are for: the first with their port, else the one for all ports."""
+    for seen in view.listeners:
+        place = seen.place
+        if place.port is None or (place.port.number == needed.port and (needed.port or place.bind == needed.socket)):
+            return seen
+    raise AssertionError("routes are asked for by a listener")
+
+
+def _of_port(port: int, hosts: tuple[VirtualHostPlan, ...], settings: OutboundSettings) -> RouteConfigurationPlan:
+    return RouteConfigurationPlan(
+        name=str(port), virtual_hosts=with_attempt_counts((*hosts, catch_all(settings)), settings.mesh)
+    )
+
+
+def portless_routes(
+    memo: Memo, needed: NeededRoutes, view: View, client: Client, settings: OutboundSettings, namespace: str
+) -> RouteConfigurationPlan:
+    """The routes of a listener for services of all ports, a Unix socket or an HTTP proxy: hosts are called with their
+    ports, but for port 80. (Istio writes the same domains, but has Envoy ignore the port, so that other ports than 80
+    can't be reached; they can, here.)"""
+    scope = memo.get(Scope, view)
+    candidates = [
+        msgspec.structs.replace(one, host=_with_port(one, port, namespace, settings.cluster_domain))
+        for port, services in sorted(scope.by_port.items())
+        for one in Candidates(scope, client, settings, port, memo).of(services, with_others=False)
+    ]
+    hosts = sorted((one for one in _with_free_domains(candidates) if one.domains), key=attrgetter("name"))
+    return RouteConfigurationPlan(
+        name=needed.socket or str(needed.port),
+        virtual_hosts=with_attempt_counts((*hosts, catch_all(settings)), settings.mesh),
+        ignore_port_in_host=False,
+    )
+
+
+def _with_port(candidate: Candidate, port: int, namespace: str, domain: str) -> VirtualHostPlan:
+    host = candidate.host
+    names_alone = service_domains(candidate.service, namespace, domain) if candidate.service else host.domains
+    with_port = tuple(f"{name}:{port}" for name in names_alone)
+    return msgspec.structs.replace(host, domains=(*names_alone, *with_port) if port == HTTP_PORT else with_port)
 
 
 def _of_service(
@@ -119,7 +163,7 @@ def _of_service(
 ) -> RouteConfigurationPlan:
     """For the listener of one service alone: whatever host is asked for is meant to be it."""
     scope = memo.get(Scope, view)
-    made = _Candidates(scope, client, settings, port, memo)
+    made = Candidates(scope, client, settings, port, memo)
     found = [
         one.host for one in made.of({service.hostname: scope.by_host[service.hostname]}) if one.service is not None
     ]
@@ -145,7 +189,7 @@ def _hosts_for(shared: SharedHosts, own: Mapping[str, Candidate]) -> tuple[Virtu
     return tuple(sorted(_with_free_domains(candidates), key=attrgetter("name")))
 
 
-def _with_free_domains(candidates: tuple[Candidate, ...]) -> Iterator[VirtualHostPlan]:
+def _with_free_domains(candidates: Sequence[Candidate]) -> Iterator[VirtualHostPlan]:
     """Each with the domains that none before has; a name or domain belongs to the first."""
     named: set[str] = set()
     claimed: set[str] = set()
@@ -163,11 +207,11 @@ def _with_free_domains(candidates: tuple[Candidate, ...]) -> Iterator[VirtualHos
 def shared_hosts(memo: Memo, view: View, client: Client, settings: OutboundSettings, port: int) -> SharedHosts:
     """The virtual hosts of a port that all namespaces with this view share."""
     scope = memo.get(Scope, view)
-    made = _Candidates(scope, client, settings, port, memo)
+    made = Candidates(scope, client, settings, port, memo)
     return SharedHosts(tuple(made.of(scope.by_port.get(port, {}))), settings.cluster_domain)
 
 
-class _Candidates:
+class Candidates:
     """Makes the virtual hosts of one port."""
 
     def __init__(self, scope: Scope, client: Client, settings: OutboundSettings, port: int, memo: Memo) -> None:
@@ -185,8 +229,9 @@ class _Candidates:
             appends_forwarded_host=appends_forwarded_host(settings.mesh),
         )
 
-    def of(self, services: Mapping[str, MeshService]) -> Iterator[Candidate]:
-        """Those of VirtualServices in their order, then of the services that have none."""
+    def of(self, services: Mapping[str, MeshService], *, with_others: bool = True) -> Iterator[Candidate]:
+        """Those of VirtualServices in their order, then of the services that have none. `with_others`: on port 80, also
+        of VirtualServices that have no service."""
         taken: set[str] = set()
         for virtual_service in self._relevant(services):
             routes = self._routes(virtual_service)
@@ -194,7 +239,7 @@ class _Candidates:
                 continue
             others, owned = self._split(virtual_service, services)
             owned = [service for service in owned if self._has_http_port(service)]
-            if not owned and self._port != HTTP_PORT:
+            if not owned and not (with_others and self._port == HTTP_PORT):
                 continue
             for host in others:
                 name = names.virtual_host(host, self._port)
@@ -306,11 +351,11 @@ def default_routes(
     return (RoutePlan(name=names.DEFAULT_ROUTE, match=RouteMatch(), action=action, operation=f"{host}:{port}/*"),)
 
 
-def catch_all(mesh: MeshConfig) -> VirtualHostPlan:
-    """The virtual host for all hosts that the mesh does not know."""
-    match mesh.outbound_traffic_policy.mode:
+def catch_all(settings: OutboundSettings) -> VirtualHostPlan:
+    """The virtual host for all hosts that the proxy does not know."""
+    match settings.mode:
         case OutboundMode.ALLOW_ANY:
-            return _take_all(names.ALLOW_ANY, _forward_to(names.PASSTHROUGH))
+            return _take_all(names.ALLOW_ANY, _forward_to(settings.catch_all_cluster))
         case OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
             return _take_all(names.ALLOW_ANY_DYNAMIC_DNS, _forward_to(names.ALLOW_ANY_DYNAMIC_DNS_CLUSTER))
         case OutboundMode.REGISTRY_ONLY:

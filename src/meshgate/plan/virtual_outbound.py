@@ -17,7 +17,6 @@ from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.inspectors import inspectors
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.proxy_headers import with_attempt_counts
-from meshgate.plan.sidecar_listeners import catch_all_cluster
 from meshgate.plan.sidecar_routes import catch_all
 from meshgate.plan.tcp_filters import plain_tcp_proxy
 from meshgate.plan.values import (
@@ -53,17 +52,17 @@ def _chains(settings: OutboundSettings) -> Iterator[FilterChainPlan]:
         match=FilterChainMatch(destination_port=mesh.proxy_listen_port),
         filters=(plain_tcp_proxy(mesh, names.BLACK_HOLE, logged=False),),
     )
-    if mesh.outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
+    if settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
         stat_prefix = names.outbound_stat_prefix(f"{names.VIRTUAL_OUTBOUND}_{names.ALLOW_ANY_DYNAMIC_DNS}")
         routes = RouteConfigurationPlan(
-            name=names.ALLOW_ANY_DYNAMIC_DNS, virtual_hosts=with_attempt_counts((catch_all(mesh),), mesh)
+            name=names.ALLOW_ANY_DYNAMIC_DNS, virtual_hosts=with_attempt_counts((catch_all(settings),), mesh)
         )
         yield FilterChainPlan(
             name=names.VIRTUAL_OUTBOUND_CATCH_ALL_HTTP,
             match=FilterChainMatch(application_protocols=names.PLAINTEXT_HTTP_ALPN),
-            filters=(outbound_manager(mesh, stat_prefix, routes, Protocol.UNSUPPORTED),),
+            filters=(outbound_manager(settings, stat_prefix, routes, Protocol.UNSUPPORTED),),
         )
     yield FilterChainPlan(
         name=names.VIRTUAL_OUTBOUND_CATCH_ALL,
-        filters=(plain_tcp_proxy(mesh, catch_all_cluster(settings)),),
+        filters=(plain_tcp_proxy(mesh, settings.catch_all_cluster),),
     )

@@ -1,9 +1,4 @@
-"""Which cases and calls are in scope, by the table of what is implemented.
-
-The environment's `Sidecar` object may not be implemented yet. It limits what the applications see to the namespaces
-`istio-system`, `echo` and `external`; all of the environment lies there, so for most cases it changes nothing and is
-left out. What a case adds elsewhere would be hidden by it: such cases wait for it.
-"""
+"""Which cases and calls are in scope, by the table of what is implemented."""
 
 from __future__ import annotations
 
@@ -22,7 +17,7 @@ def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
         return f"skipped by Istio: {case.skip}"
     needs = {need for raw in case.config for need in _needs(raw)}
     needs |= {f"no {proxy} in the environment" for proxy in _proxies(case) if not is_known(environment, proxy)}
-    return ", ".join(sorted(needs)) or _why_sidecar_decides(environment, case)
+    return ", ".join(sorted(needs))
 
 
 def why_simulation_is_out(one: Simulated) -> str:
@@ -53,29 +48,3 @@ def _needs(raw: Raw) -> Iterator[str]:
     if kind_of(str(raw.get("apiVersion")), kind) is None:
         yield kind
     yield from unimplemented(raw)
-
-
-def _why_sidecar_decides(environment: Environment, case: IntegrationCase) -> str:
-    if not any(proxy.startswith("sidecar ") for proxy in _proxies(case)):
-        return ""
-    left_out = [raw for raw in environment.base_config if unimplemented(raw)]
-    if not left_out:
-        return ""
-    visible = {namespace for raw in left_out for namespace in _visible(raw)}
-    hidden = sorted({raw["metadata"].get("namespace", "") for raw in case.config} - visible - {""})
-    if hidden:
-        return f"Sidecar (hides namespace {', '.join(hidden)})"
-    known = {app["fqdn"] for app in environment.apps}
-    twice = sorted({host for raw in case.config if raw["kind"] == "ServiceEntry" for host in _hosts(raw)} & known)
-    return f"Sidecar (chooses between two services {', '.join(twice)})" if twice else ""
-
-
-def _hosts(raw: Raw) -> list[str]:
-    hosts: list[str] = raw.get("spec", {}).get("hosts", [])
-    return hosts
-
-
-def _visible(raw: Raw) -> Iterator[str]:
-    """Namespaces that a `Sidecar` lets through."""
-    for egress in raw.get("spec", {}).get("egress", []):
-        yield from (host.partition("/")[0] for host in egress.get("hosts", []))

@@ -17,14 +17,14 @@ POD: Raw = {
     "spec": {"containers": [{"name": "app"}]},
     "status": {"podIPs": [{"ip": "10.0.0.1"}]},
 }
-SIDECAR: Raw = {
-    "apiVersion": "networking.istio.io/v1",
-    "kind": "Sidecar",
+FILTER: Raw = {
+    "apiVersion": "networking.istio.io/v1alpha3",
+    "kind": "EnvoyFilter",
     "metadata": {"name": "base", "namespace": "echo"},
-    "spec": {"egress": [{"hosts": ["echo/*"]}]},
+    "spec": {},
 }
 APP: Raw = {"service": "a", "namespace": "echo", "fqdn": "a.echo.svc.cluster.local", "locality": ""}
-ENVIRONMENT: Raw = {"apps": [APP], "kube": [POD], "base_config": [SIDECAR], "gateway": {"ip": "10.0.0.9"}}
+ENVIRONMENT: Raw = {"apps": [APP], "kube": [POD], "base_config": [FILTER], "gateway": {"ip": "10.0.0.9"}}
 ENTRY: Raw = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "ServiceEntry",
@@ -67,7 +67,7 @@ def _walking(**fields: object) -> Raw:
 def test_all_of_a_right_case_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(tmp_path, CASE) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "skipped environment base: left out of all cases: Sidecar",
+        "skipped environment base: left out of all cases: EnvoyFilter",
         "3 passed, 0 failed, 1 skipped",
     ]
 
@@ -95,9 +95,8 @@ def test_what_is_wrong_or_broken_fails(case: Raw, tmp_path: Path, capsys: pytest
     ("case", "reason"),
     [
         (_with(skip="not today"), "skipped by Istio: not today"),
-        (_with(config=[{**ENTRY, "kind": "Sidecar", "spec": {}}]), "Sidecar"),
+        (_with(config=[FILTER]), "EnvoyFilter"),
         (_with(config=[{"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "x"}}]), "Thing"),
-        (_with(config=[{**ENTRY, "metadata": {"name": "web", "namespace": "far"}}]), "Sidecar (hides namespace far)"),
         (_walking(proxy="sidecar z"), "no sidecar z in the environment"),
         (_walking(call={**WALK, "tls": "mtls", "call_mode": "inbound"}), "tls call"),
     ],

@@ -30,6 +30,7 @@ from meshgate.mesh.analysis.peer_authentications import (
 )
 from meshgate.mesh.analysis.policies import failover_problems, repeated_policy_problems
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
+from meshgate.mesh.analysis.sidecars import rival_problems, sidecar_problems
 from meshgate.mesh.credentials import CredentialObjects
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
@@ -37,6 +38,7 @@ from meshgate.mesh.memo import Memo
 from meshgate.mesh.peer_authentications import BoundPeerAuthentication
 from meshgate.mesh.problems import warning
 from meshgate.mesh.service import MeshService
+from meshgate.mesh.sidecars import BoundSidecar
 from meshgate.mesh.snapshot import World
 from meshgate.mesh.validity import Validity
 from meshgate.mesh.virtual_services import BoundVirtualService
@@ -77,6 +79,7 @@ def analysis(memo: Memo, world: World, beside: Beside) -> Findings:
             world.services,
             beside,
         ),
+        *memo.nest(_of_sidecars, world.sidecars, services, labels),
         *memo.nest(_of_services, beside.services),
         *memo.nest(_of_entries, beside.entries, labels),
         *memo.nest(_of_deployments, beside.deployments, beside.namespaces, world.services),
@@ -135,6 +138,15 @@ def _of_peer_authentications(
         found += memo.get(peer_authentication_problems, policy, root, labels)
         if policy.ports:
             found += memo.get(foreign_port_problems, policy, services, beside.ports)
+    return tuple(found)
+
+
+def _of_sidecars(
+    memo: Memo, sidecars: tuple[BoundSidecar, ...], services: ServiceIndex, labels: LabelIndex
+) -> tuple[Problem, ...]:
+    found = [*memo.get(rival_problems, sidecars, labels)]
+    for sidecar in sidecars:
+        found += memo.get(sidecar_problems, sidecar, services, labels)
     return tuple(found)
 
 
