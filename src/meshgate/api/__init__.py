@@ -130,6 +130,7 @@ from meshgate.api.sidecar import (
     SidecarPort,
 )
 from meshgate.api.string_match import Exact, Prefix, Present, Regex, StringMatch, ValueMatch
+from meshgate.api.tls_names import known_cipher_suites, known_ecdh_curves
 from meshgate.api.value import Labels, Pairs, Percentage, Value, find, is_subset, pairs_of
 from meshgate.api.virtual_service import (
     Abort,
@@ -406,6 +407,8 @@ __all__ = [
     "is_subset",
     "is_within",
     "kind_of",
+    "known_cipher_suites",
+    "known_ecdh_curves",
     "mesh_config",
     "mesh_layers",
     "of_type",

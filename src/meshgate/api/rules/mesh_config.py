@@ -16,10 +16,10 @@ from meshgate.api.rules.host_names import is_label, wildcard_host_fault
 from meshgate.api.rules.http_actions import retries
 from meshgate.api.rules.load_balancer import locality, zone_aware
 from meshgate.api.rules.proxy_config import proxy_config_findings
+from meshgate.api.rules.server_tls import ecdh_curves
 from meshgate.api.rules.values import HIGHEST_PORT, MILLISECOND, duration, port
 
 LONGEST_CONNECT_TIMEOUT: Final = timedelta(hours=1)
-ECDH_CURVES: Final = frozenset({"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"})
 
 
 def mesh_config_findings(mesh: MeshConfig) -> Findings:
@@ -47,7 +47,7 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
     if mesh.mesh_mtls and mesh.mesh_mtls.ecdh_curves:
         yield Finding("meshMTLS.ecdhCurves", "curves cannot be chosen inside the mesh")
     if mesh.tls_defaults:
-        yield from _curves("tlsDefaults.ecdhCurves", mesh.tls_defaults.ecdh_curves)
+        yield from ecdh_curves("tlsDefaults.ecdhCurves", mesh.tls_defaults.ecdh_curves)
     if mesh.default_traffic_policy:
         yield from _traffic_policy("defaultTrafficPolicy", mesh.default_traffic_policy)
     for index, settings in enumerate(mesh.service_settings):
@@ -79,14 +79,6 @@ def _traffic_policy(path: str, policy: MeshTrafficPolicy) -> Findings:
     if policy.outlier_detection:
         found = outlier_detection(f"{path}.outlierDetection", policy.outlier_detection)
         yield from (finding for finding in found if finding.severity == "error")
-
-
-def _curves(path: str, curves: tuple[str, ...]) -> Findings:
-    for index, curve in enumerate(curves):
-        if curve not in ECDH_CURVES:
-            yield doubt(f"{path}[{index}]", f'"{curve}" is no curve that Envoy knows; it is ignored')
-        elif curve in curves[:index]:
-            yield doubt(f"{path}[{index}]", f'"{curve}" is given twice')
 
 
 def _inbound_retries(mesh: MeshConfig) -> Findings:

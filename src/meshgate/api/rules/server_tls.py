@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from meshgate.api import codes
 from meshgate.api.gateway import ServerTLSMode, ServerTLSSettings
 from meshgate.api.rules.finding import Finding, Findings, doubt
+from meshgate.api.tls_names import ECDH_CURVES, is_cipher_suite
 
 MOST_CERTIFICATES: Final = 2
 """One of RSA and one of ECDSA."""
 
-CIPHER_SUITES: Final = frozenset(
-    {
-        "ECDHE-ECDSA-AES128-GCM-SHA256",
-        "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-ECDSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-ECDSA-CHACHA20-POLY1305",
-        "ECDHE-RSA-CHACHA20-POLY1305",
-        "ECDHE-ECDSA-AES128-SHA",
-        "ECDHE-RSA-AES128-SHA",
-        "ECDHE-ECDSA-AES256-SHA",
-        "ECDHE-RSA-AES256-SHA",
-        "AES128-GCM-SHA256",
-        "AES256-GCM-SHA384",
-        "AES128-SHA",
-        "AES256-SHA",
-        "DES-CBC3-SHA",
-        "",
-        "ALL",
-    }
-)
-"""What Envoy's BoringSSL takes for TLS up to 1.2, as Istio lists it; `-` in front of one takes it away."""
-
+_SPKI: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
+_HASH: Final = re.compile(r"[0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 _TERMINATING: Final = frozenset({ServerTLSMode.SIMPLE, ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL})
+_WITH_CLIENTS: Final = frozenset({ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL, ServerTLSMode.ISTIO_MUTUAL})
 _PASSTHROUGH: Final = frozenset({ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_PASSTHROUGH})
 
 
 def server_tls(path: str, tls: ServerTLSSettings) -> Findings:
     """Which certificates a mode needs, and which it must not have."""
     yield from _cipher_suites(path, tls)
+    yield from ecdh_curves(f"{path}.ecdhCurves", tls.ecdh_curves)
+    yield from _pins(path, tls)
     yield from _at_most_two(path, tls)
     if tls.mode is ServerTLSMode.ISTIO_MUTUAL:
         yield from _mesh_certificates(path, tls)
@@ -110,11 +94,35 @@ def _cipher_suites(path: str, tls: ServerTLSSettings) -> Findings:
     seen: set[str] = set()
     for index, suite in enumerate(tls.cipher_suites):
         at = f"{path}.cipherSuites[{index}]"
-        if suite.lstrip("-!+") not in CIPHER_SUITES:
+        if not is_cipher_suite(suite):
             yield doubt(at, f'"{suite}" is no cipher suite of TLS 1.2 or older; it is ignored')
         elif suite in seen:
             yield doubt(at, f'"{suite}" is given twice')
         seen.add(suite)
+
+
+def ecdh_curves(path: str, curves: tuple[str, ...]) -> Findings:
+    """Curves that are passed over."""
+    for index, curve in enumerate(curves):
+        if curve not in ECDH_CURVES:
+            yield doubt(f"{path}[{index}]", f'"{curve}" is no curve that Envoy knows; it is ignored')
+        elif curve in curves[:index]:
+            yield doubt(f"{path}[{index}]", f'"{curve}" is given twice')
+
+
+def _pins(path: str, tls: ServerTLSSettings) -> Findings:
+    """Hashes by which clients are known: Envoy refuses the whole listener for one that cannot be one."""
+    if tls.mode not in _WITH_CLIENTS:
+        return
+    for index, pin in enumerate(tls.verify_certificate_spki):
+        if not _SPKI.fullmatch(pin):
+            at = f"{path}.verifyCertificateSpki[{index}]"
+            yield Finding(at, f'"{pin}" is no SHA-256 in base64', "it has 44 characters", code=codes.REFUSED_BY_ENVOY)
+    for index, pin in enumerate(tls.verify_certificate_hash):
+        if not _HASH.fullmatch(pin):
+            at = f"{path}.verifyCertificateHash[{index}]"
+            hint = "64 hex digits, all pairs of them with colons between or none"
+            yield Finding(at, f'"{pin}" is no SHA-256 in hex', hint, code=codes.REFUSED_BY_ENVOY)
 
 
 def _at_most_two(path: str, tls: ServerTLSSettings) -> Findings:
