@@ -90,6 +90,13 @@ MUTUAL = DownstreamTls(
     ),
 )
 
+PINNED = PeerValidation(
+    roots=SecretReference(name="kubernetes://rsa-cacert"),
+    certificate_spki=("NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A=",),
+    certificate_hashes=("ab" * 32,),
+    accepts_untrusted=True,
+)
+
 LISTENERS = {
     "listener-virtual-outbound": Case(
         clusters=(static("BlackHoleCluster"), static("PassthroughCluster")),
@@ -186,6 +193,35 @@ LISTENERS = {
                     FilterChainPlan(
                         name="virtualInbound", match=FilterChainMatch(), filters=(tcp_to("InboundPassthroughCluster"),)
                     ),
+                ),
+            ),
+        ),
+    ),
+    "listener-gateway-tls": Case(
+        clusters=(static("web"),),
+        listeners=(
+            ListenerPlan(
+                name="0.0.0.0_8443",
+                address=at(8443),
+                direction="OUTBOUND",
+                listener_filters=(ProxyProtocolFilter(), TlsInspectorFilter(initial_read_buffer_size=512)),
+                filter_chains=(
+                    FilterChainPlan(
+                        match=FilterChainMatch(server_names=("a.org", "*.b.org")),
+                        filters=(tcp_to("web"),),
+                        tls=DownstreamTls(
+                            certificates=(
+                                SecretReference(name="kubernetes://rsa"),
+                                SecretReference(name="file-cert:/c~/k"),
+                            ),
+                            validation=PINNED,
+                            parameters=TlsParameters(
+                                cipher_suites=("ALL", "!AES128-SHA"), ecdh_curves=("X25519MLKEM768", "P-256")
+                            ),
+                            alpn=("h2", "http/1.1"),
+                        ),
+                    ),
+                    FilterChainPlan(match=FilterChainMatch(server_names=("through.org",)), filters=(tcp_to("web"),)),
                 ),
             ),
         ),

@@ -8,6 +8,8 @@ from meshgate.plan.values import DownstreamTls, PeerValidation, SecretReference,
 from meshgate.proto import v3
 
 _TLS = "envoy.transport_sockets.tls"
+_WORKLOAD_SECRETS = frozenset({"default", "ROOTCA"})
+_ENVOYS_OWN = TlsParameters()
 
 
 def downstream_tls(tls: DownstreamTls) -> v3.TransportSocketDict:
@@ -38,10 +40,11 @@ def with_proxy_header(version: str, inner: v3.TransportSocketDict) -> v3.Transpo
 
 def _common(tls: DownstreamTls | UpstreamTls) -> v3.CommonTlsContextDict:
     common: v3.CommonTlsContextDict = {
-        "tls_params": _parameters(tls.parameters),
         "tls_certificate_sds_secret_configs": [_sds(certificate) for certificate in tls.certificates],
         "alpn_protocols": tls.alpn,
     }
+    if tls.parameters != _ENVOYS_OWN:
+        common["tls_params"] = _parameters(tls.parameters)
     if tls.validation is not None:
         common["combined_validation_context"] = _validation(tls.validation)
     return common
@@ -52,6 +55,7 @@ def _parameters(parameters: TlsParameters) -> v3.TlsParametersDict:
         "tls_minimum_protocol_version": parameters.minimum_version,
         "tls_maximum_protocol_version": parameters.maximum_version,
         "cipher_suites": parameters.cipher_suites,
+        "ecdh_curves": parameters.ecdh_curves,
     }
 
 
@@ -61,15 +65,21 @@ def _validation(peer: PeerValidation) -> v3.CommonTlsContext_CombinedCertificate
     Envoy's newer `match_typed_subject_alt_names` would need each name once per type.
     """
     default: v3.CertificateValidationContextDict = {
-        "match_subject_alt_names": [string_matcher(name) for name in peer.subject_alt_names]
+        "match_subject_alt_names": [string_matcher(name) for name in peer.subject_alt_names],
+        "verify_certificate_spki": peer.certificate_spki,
+        "verify_certificate_hash": peer.certificate_hashes,
     }
     if peer.crl_file:
         default["crl"] = {"filename": peer.crl_file}
-    return {
-        "default_validation_context": default,
-        "validation_context_sds_secret_config": _sds(peer.roots),
-    }
+    if peer.accepts_untrusted:
+        default["trust_chain_verification"] = "ACCEPT_UNTRUSTED"
+    return {"default_validation_context": default, "validation_context_sds_secret_config": _sds(peer.roots)}
 
 
 def _sds(secret: SecretReference) -> v3.SdsSecretConfigDict:
-    return {"name": secret.name, "sds_config": ads()}
+    """A proxy's own identity is waited for, however long; a user's secret may never come, and nothing waits for it
+    longer than Envoy's 15 s."""
+    source = ads()
+    if secret.name not in _WORKLOAD_SECRETS:
+        del source["initial_fetch_timeout"]
+    return {"name": secret.name, "sds_config": source}

@@ -99,6 +99,7 @@ from meshgate.plan.values.tls import (
     SecretReference,
     TlsChoice,
     TlsParameters,
+    TlsVersion,
     UpstreamTls,
 )
 
@@ -197,6 +198,7 @@ __all__ = [
     "TlsChoice",
     "TlsInspectorFilter",
     "TlsParameters",
+    "TlsVersion",
     "UpstreamTls",
     "VirtualHostPlan",
     "WeightedCluster",

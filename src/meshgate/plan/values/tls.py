@@ -18,11 +18,12 @@ class SecretReference(Struct, frozen=True, kw_only=True, cache_hash=True):
 
 
 class TlsParameters(Struct, frozen=True, kw_only=True, cache_hash=True):
-    """Protocol versions and ciphers; empty means Envoy's own."""
+    """Protocol versions, ciphers and curves; empty means Envoy's own."""
 
     minimum_version: TlsVersion = "TLS_AUTO"
     maximum_version: TlsVersion = "TLS_AUTO"
     cipher_suites: tuple[str, ...] = ()
+    ecdh_curves: tuple[str, ...] = ()
 
 
 class PeerValidation(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -32,6 +33,12 @@ class PeerValidation(Struct, frozen=True, kw_only=True, cache_hash=True):
     subject_alt_names: tuple[TextMatch, ...] = ()
     crl_file: str = ""
     """Path, in the proxy's view, of the certificates that are revoked."""
+    certificate_spki: tuple[str, ...] = ()
+    """Base64 of SHA-256 of public keys: with `certificate_hashes`, the certificate must be one of these."""
+    certificate_hashes: tuple[str, ...] = ()
+    """Hex of SHA-256 of certificates."""
+    accepts_untrusted: bool = False
+    """A certificate that proves nothing is let through, too."""
 
 
 class DownstreamTls(Struct, frozen=True, kw_only=True, cache_hash=True):
