@@ -100,28 +100,51 @@ def test_an_address_has_one_protocol(protocol: str, *, joins: bool) -> None:
     assert any(expected in problem for problem in problems(text, ROUTER)) is not joins
 
 
-@pytest.mark.parametrize(
-    ("protocol", "tls"),
-    [("HTTPS", "{mode: SIMPLE, credentialName: c}"), ("TLS", "{mode: PASSTHROUGH}"), ("HTTPS", "{mode: PASSTHROUGH}")],
-)
-def test_servers_with_tls_are_left_out_while_neighbours_serve(protocol: str, tls: str) -> None:
-    text = INGRESS + WEB + gateway(server(443, protocol, rest=f", tls: {tls}"), server()) + routed("a.org")
-    assert listener_names(planned(text, ROUTER)) == ["0.0.0.0_8080"]
-    assert problems(text, ROUTER) == [
-        f'Gateway/default/gw spec.servers[0].port: protocol "{protocol}" with TLS is not implemented yet: '
-        "the server is left out [MG0101]"
-    ]
+SIMPLE = ", tls: {mode: SIMPLE, credentialName: c}"
 
 
 def test_behind_tls_one_server_may_be_plaintext() -> None:
-    tls = ", tls: {mode: SIMPLE, credentialName: c}"
-    secure = gateway(server(443, "HTTPS", "a.org", rest=tls), name="a")
+    secure = gateway(server(443, "HTTPS", "a.org", rest=SIMPLE), name="a")
     plain = gateway(server(443), name="c")
-    assert listener_names(planned(secure + plain, ROUTER)) == ["0.0.0.0_443"]
-    for other in (server(443, "TCP"), server(443), server(443, "HTTPS", "b.org", rest=tls)):
+    (listening,) = planned(secure + plain, ROUTER).listeners
+    assert [chain.match and chain.match.server_names for chain in listening.filter_chains] == [("a.org",), None]
+    for other in (server(443, "TCP"), server(443), server(443, "HTTPS", "b.org", rest=SIMPLE)):
         text = secure + gateway(other, name="b") + plain
         found = [problem for problem in problems(text, ROUTER) if "IST0145" in problem]
         assert [problem.split(" ")[0] for problem in found] == ["Gateway/default/c"]
+
+
+def test_behind_tls_for_all_hosts_none_is_plaintext() -> None:
+    """Both would have a filter chain that matches everything, and Envoy would refuse the listener."""
+    text = gateway(server(443, "HTTPS", rest=SIMPLE), name="a") + gateway(server(443), name="b")
+    assert problems(text, ROUTER) == [
+        "Gateway/default/b spec.servers[0].port: Gateway/default/a has all connections that name no other host on port "
+        "443 already: all of this server is left out; the oldest Gateway decides; an SNI carries no namespace: name "
+        "each host once [IST0145]"
+    ]
+
+
+def test_hosts_of_two_namespaces_are_one_sni() -> None:
+    """Istio makes two equal filter chains of it, and Envoy refuses the listener with all of its other servers."""
+    text = gateway(server(443, "HTTPS", "./a.org, b.org", rest=SIMPLE), name="a")
+    text += gateway(server(443, "HTTPS", "./a.org, c.org", rest=SIMPLE), name="b", namespace="shop")
+    plan = planned(text, ROUTER)
+    assert [one.name for one in plan.route_configurations] == ["https.443.https-443.a.default"]
+    assert problems(text, ROUTER) == [
+        'Gateway/shop/b spec.servers[0].port: Gateway/default/a has the connections for "a.org" on port 443 already: '
+        "all of this server is left out; the oldest Gateway decides; an SNI carries no namespace: name each host once "
+        "[IST0145]"
+    ]
+
+
+def test_hosts_of_two_servers_on_two_addresses() -> None:
+    one, two = (server(443, "HTTPS", "a.org", rest=f"{SIMPLE}, bind: 10.0.0.{number}") for number in (1, 2))
+    plan = planned(gateway(one, two.replace("https-443", "https-b")), ROUTER)
+    assert listener_names(plan) == ["10.0.0.1_443", "10.0.0.2_443"]
+    assert [one.name for one in plan.route_configurations] == [
+        "https.443.https-443.gw.default.10.0.0.1",
+        "https.443.https-b.gw.default.10.0.0.2",
+    ]
 
 
 def test_behind_plaintext_no_server_has_tls() -> None:

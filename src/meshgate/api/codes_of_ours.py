@@ -116,13 +116,6 @@ OURS: Final[Mapping[str, Code]] = {
         "What it asks for does not exist in this mesh; the text says why.",
         "Nothing, or leave the key out. docs/reference/kinds.md lists all of them.",
     ),
-    codes.TLS_SERVER_LEFT_OUT: Code(
-        "TlsServerLeftOut",
-        "warning",
-        "a gateway's server needs TLS, which is not implemented yet; its neighbours serve",
-        "Nobody listens on the server's port.",
-        "Wait for a version with TLS, or serve plain HTTP meanwhile.",
-    ),
     codes.TLS_FAILS_CLOSED: Code(
         "TlsFailsClosed",
         "warning",
@@ -147,9 +140,9 @@ OURS: Final[Mapping[str, Code]] = {
     codes.NO_RULE: Code(
         "NoRule",
         "warning",
-        "a TCP server of a gateway for which there is no rule; its port does not listen",
-        "Without a rule it is not known where a connection should go.",
-        "Add a VirtualService with a tcp rule for this gateway and port.",
+        "a gateway's server of TCP or TLS for which there is no rule; its connections are refused",
+        "Without a rule it is not known where a connection should go. A port without another server does not listen.",
+        "Add a VirtualService for this gateway and port: with a tcp rule, for mode PASSTHROUGH with a tls rule.",
     ),
     codes.RULES_UNUSED: Code(
         "RulesOfAnotherProtocol",

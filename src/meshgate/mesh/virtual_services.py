@@ -71,6 +71,8 @@ class BoundVirtualService(Struct, frozen=True, kw_only=True, cache_hash=True):
     """In full: the hosts that the rules send to, copies included."""
     semantics: str = ""
     """`internal.istio.io/route-semantics`: `gateway` or `ingress` for what other APIs were turned into."""
+    is_tls_route: bool = False
+    """Made of a TLSRoute: its TLS rules are for servers that take TLS off, too."""
 
     @property
     def namespace(self) -> str:
@@ -119,6 +121,7 @@ def _bind(
         ),
         destinations=_destinations(resource, http, domain),
         semantics=resource.meta.annotation("internal.istio.io/route-semantics"),
+        is_tls_route=resource.meta.annotation("internal.istio.io/parents").startswith("TLSRoute/"),
     )
 
 

@@ -35,9 +35,10 @@ from meshgate.mesh import (
 from meshgate.plan import fixed_clusters, names
 from meshgate.plan.client import Client, client_of, placeless
 from meshgate.plan.fixed_clusters import inbound_bind_addresses
-from meshgate.plan.gateway_listeners import edge_listener, gateway_listener, shadowed_tcp_rules, unruled_servers
+from meshgate.plan.gateway_listeners import GatewayListeners, edge_listener
 from meshgate.plan.gateway_routes import GatewayRoutes
-from meshgate.plan.gateway_servers import PortServers, merged_servers
+from meshgate.plan.gateway_rules import shadowed_tcp_rules
+from meshgate.plan.gateway_servers import PortServers, merged_servers, servers_of_bytes
 from meshgate.plan.gateway_shadows import shadowed_rules
 from meshgate.plan.inbound_chains import virtual_inbound
 from meshgate.plan.inbound_clusters import InboundRules, inbound_clusters
@@ -194,24 +195,22 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     view = memo.nest(view_of, world, proxy.namespace, client.labels)
     scope, settings = memo.get(Scope, view), memo.get(outbound_settings, world)
     ports, problems = memo.get(merged_servers, world.gateways, proxy.labels, targets)
-    listeners = tuple(_gateway_listeners(ports, scope, client, settings, proxy.edge_socket))
-    problems += unruled_servers(ports, {one.name for one in listeners}, client)
-    problems += shadowed_tcp_rules(ports, scope)
+    making = GatewayListeners(scope, client, settings)
+    listeners = _by_name(_doubled(ports, making, proxy.edge_socket))
+    problems += (*making.problems(), *shadowed_tcp_rules(servers_of_bytes(ports), scope))
     routes = GatewayRoutes(scope, client, settings, memo)
-    configurations = _by_name(routes.of_port(one) for one in ports if one.is_http)
+    configurations = _by_name(chain.from_iterable(routes.of_port(one) for one in ports))
     for configuration in configurations:
         problems += memo.nest(shadowed_rules, configuration)
     clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh)
-    own = Part(listeners=_by_name(listeners), route_configurations=configurations)
+    own = Part(listeners=listeners, route_configurations=configurations)
     return Plan(parts=(clusters, memo.same(own))), (*problems, *cluster_problems)
 
 
-def _gateway_listeners(
-    ports: Iterable[PortServers], scope: Scope, client: Client, settings: OutboundSettings, edge_socket: str | None
-) -> Iterator[ListenerPlan]:
+def _doubled(ports: Iterable[PortServers], making: GatewayListeners, edge_socket: str | None) -> Iterator[ListenerPlan]:
     """Ports that listen; those on all addresses are doubled for the edge."""
     for port_servers in ports:
-        listener = gateway_listener(port_servers, scope, client, settings)
+        listener = making.of_port(port_servers)
         if listener is None:
             continue
         yield listener

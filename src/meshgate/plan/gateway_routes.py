@@ -1,4 +1,7 @@
-"""The route configuration of a gateway's HTTP port: hosts that servers and VirtualServices have in common.
+"""The route configurations of a gateway's HTTP ports: hosts that servers and VirtualServices have in common.
+
+Plaintext servers of a port share one, each HTTPS server has its own: a host that another server has is not found there,
+so a client that sends it by a connection it has opened for another name gets 404.
 
 The narrower of the two names becomes a virtual host. Several VirtualServices for one host are joined, oldest first;
 what takes everything goes behind the others. Without any virtual host everything is answered 404.
@@ -16,6 +19,7 @@ from meshgate.mesh import BoundServer, BoundVirtualService, Memo, Scope, host_sp
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.destinations import KnownHosts, destinations_of, known_hosts
+from meshgate.plan.gateway_rules import number_of
 from meshgate.plan.gateway_servers import PortServers
 from meshgate.plan.http_routes import RouteContext, routes_of
 from meshgate.plan.outbound_settings import OutboundSettings
@@ -58,22 +62,26 @@ class GatewayRoutes:
         self._settings = settings
         self._memo = memo
 
-    def of_port(self, port_servers: PortServers) -> RouteConfigurationPlan:
-        """The configuration of all HTTP servers of a port."""
+    def of_port(self, port_servers: PortServers) -> Iterator[RouteConfigurationPlan]:
+        """The configurations of all HTTP servers of a port."""
+        for name, servers in port_servers.route_configurations():
+            yield self._of_servers(name, servers)
+
+    def _of_servers(self, name: str, servers: tuple[BoundServer, ...]) -> RouteConfigurationPlan:
         hosts: dict[str, _Host] = {}
         made: Made = {}
-        for server in port_servers.servers:
+        for server in servers:
             self._add_server(server, hosts, made)
-        first = port_servers.servers[0]
+        first = servers[0]
         found = tuple(sorted(self._joined(hosts), key=lambda host: host.name))
         return RouteConfigurationPlan(
-            name=port_servers.route_configuration,
-            virtual_hosts=with_attempt_counts(found, self._settings.mesh) or (_black_hole(_number(first)),),
+            name=name,
+            virtual_hosts=with_attempt_counts(found, self._settings.mesh) or (_black_hole(number_of(first)),),
             origin=first.origin,
         )
 
     def _add_server(self, server: BoundServer, hosts: dict[str, _Host], made: Made) -> None:
-        number, context = _number(server), self._context(server)
+        number, context = number_of(server), self._context(server)
         redirects = bool(server.server.tls and server.server.tls.https_redirect)
         for virtual_service in self._scope.virtual_services_of(server.gateway):
             common = self._memo.get(_common_hosts, server, virtual_service)
@@ -95,7 +103,7 @@ class GatewayRoutes:
             namespace=self._client.source_namespace,
             labels=self._client.labels,
             gateways=frozenset({server.gateway}),
-            port=_number(server),
+            port=number_of(server),
             is_tls=server.server.tls is not None,
             domain=self._settings.config_domain,
             default_retry=self._settings.mesh.default_http_retry_policy,
@@ -128,11 +136,6 @@ def _common_hosts(server: BoundServer, virtual_service: BoundVirtualService) -> 
 def _routes(virtual_service: BoundVirtualService, known: KnownHosts, context: RouteContext) -> tuple[RoutePlan, ...]:
     found = destinations_of(virtual_service, known, context.domain, called_port_only=False)
     return routes_of(virtual_service, context, found)
-
-
-def _number(server: BoundServer) -> int:
-    assert server.server.port is not None, "servers without a port are not merged"
-    return server.server.port.number
 
 
 def _black_hole(port: int) -> VirtualHostPlan:

@@ -34,6 +34,10 @@ INBOUND_BIND_ADDRESS = "127.0.0.6"
 INBOUND_BIND_ADDRESS_V6 = "::6"
 """Connections from these are the proxy's own: capture leaves them alone."""
 
+WORKLOAD_CERTIFICATE = "default"
+WORKLOAD_ROOTS = "ROOTCA"
+"""Secrets of a proxy's own identity."""
+
 PLAINTEXT_HTTP_ALPN = ("http/1.1", "h2c")
 """What the HTTP inspector writes."""
 
@@ -101,6 +105,44 @@ def gateway_https_routes(port: int, port_name: str, gateway: str, namespace: str
     ('https.443.https.web.shop', 'https.443.https.web.shop.::1')
     """
     return f"https.{port}.{port_name}.{gateway}.{namespace}" + (f".{bind}" if bind else "")
+
+
+def credential(name: str) -> str:
+    """The secret of a Secret's certificate; a name may say by itself where it is kept.
+
+    >>> credential("web"), credential("kubernetes://web"), credential("builtin://")
+    ('kubernetes://web', 'kubernetes://web', 'default')
+    """
+    if name.startswith("builtin://"):
+        return WORKLOAD_CERTIFICATE
+    return name if name.startswith(("kubernetes://", "configmap://")) else f"kubernetes://{name}"
+
+
+def roots_credential(name: str) -> str:
+    """The secret of the roots that belong to a Secret, or of a ConfigMap.
+
+    >>> roots_credential("web"), roots_credential("web-cacert"), roots_credential("configmap://web")
+    ('kubernetes://web-cacert', 'kubernetes://web-cacert', 'configmap://web')
+    """
+    if name.startswith("builtin://"):
+        return WORKLOAD_ROOTS
+    found = credential(name)
+    return found if found.startswith("configmap://") or found.endswith("-cacert") else f"{found}-cacert"
+
+
+def certificate_files(certificate: str, key: str) -> str:
+    """The secret of a certificate in files."""
+    return f"file-cert:{certificate}~{key}"
+
+
+def roots_files(roots: str, revoked: str) -> str:
+    """The secret of roots in a file. Revoked certificates in another file are told with them: Envoy would refuse a
+    listener whose list it cannot read.
+
+    >>> roots_files("/ca.pem", ""), roots_files("/ca.pem", "/crl.pem")
+    ('file-root:/ca.pem', 'file-root:/ca.pem~/crl.pem')
+    """
+    return f"file-root:{roots}~{revoked}" if revoked else f"file-root:{roots}"
 
 
 def edge_listener(port: int) -> str:

@@ -22,8 +22,8 @@ from tests.conformance.outcome import Outcome, verdict
 def compared(case: IntegrationCase, proxy: str, theirs: Raw, ours: Configuration) -> Iterator[Outcome]:
     """An outcome for each virtual host and cluster that Istio made for this proxy."""
     for key, virtual_host in theirs.get("virtual_hosts", {}).items():
-        mine, is_tls = _virtual_host(ours, *key.split(" / ", 1)), key.startswith("https.")
-        yield _outcome(case, f"virtual host {key} of {proxy}", virtual_host, mine, v3.VirtualHost, is_tls=is_tls)
+        mine = _virtual_host(ours, *key.split(" / ", 1))
+        yield _outcome(case, f"virtual host {key} of {proxy}", virtual_host, mine, v3.VirtualHost)
     for name, cluster in theirs.get("clusters", {}).items():
         yield _outcome(case, f"cluster {name} of {proxy}", cluster, ours.clusters.get(name), v3.Cluster)
 
@@ -52,10 +52,8 @@ def _inline(ours: Configuration) -> Iterator[v3.RouteConfiguration]:
             yield from (one.route_config for one in managers if one is not None and one.HasField("route_config"))
 
 
-def _outcome(
-    case: IntegrationCase, item: str, theirs: Raw, ours: Message | None, cls: type[Message], *, is_tls: bool = False
-) -> Outcome:
-    if is_tls or is_secured(case):
+def _outcome(case: IntegrationCase, item: str, theirs: Raw, ours: Message | None, cls: type[Message]) -> Outcome:
+    if is_secured(case):
         return Outcome(case=case.id, item=item, status="skipped", text="tls")
     return verdict(case.id, item, _difference(theirs, ours, cls))
 
