@@ -11,7 +11,7 @@ from meshgate.api import Container
 from meshgate.host.holder.shim import LineWriter, LogFile
 from meshgate.host.pods.building import Building
 from meshgate.host.pods.places import Places
-from meshgate.host.sidecar import ProxyDoor, Sidecar, admin, not_ready
+from meshgate.host.sidecar import ProxyDoor, Sidecar, admin, ask_admin, not_ready
 from tests.host.quick_loop import run_quickly
 
 
@@ -106,3 +106,16 @@ def test_readiness_comes_and_goes(tmp_path: Path) -> None:
 
     told = _watch(tmp_path, 8, answer)
     assert told == [(True, ""), (False, "Envoy is not ready: DRAINING")]
+
+
+def test_a_long_answer_comes_in_chunks(tmp_path: Path) -> None:
+    parts = [bytes([number % 251]) * (number * 7) for number in range(1, 900)]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def run() -> None:
+        server = await _serve(tmp_path / "admin", lambda: head + chunks + b"0\r\n\r\n")
+        assert await ask_admin(tmp_path / "admin", "GET", "/config_dump") == (200, b"".join(parts))
+        server.close()
+
+    asyncio.run(run())

@@ -192,10 +192,16 @@ async def not_ready(admin_socket: Path) -> str:
 
 
 async def admin(socket_path: Path, method: str, target: str) -> tuple[int, str]:
+    """One request to an Envoy's admin socket: status and body as text. The caller sets the deadline."""
+    status, body = await ask_admin(socket_path, method, target)
+    return status, body.decode(errors="replace")
+
+
+async def ask_admin(socket_path: Path, method: str, target: str) -> tuple[int, bytes]:
     """One request to an Envoy's admin socket: status and body. The caller sets the deadline."""
     reader, writer = await asyncio.open_unix_connection(str(socket_path))
     try:
-        path = urllib.parse.quote(target, safe="/?=&^$.")
+        path = urllib.parse.quote(target, safe="/?=&^$.,")
         writer.write(
             f"{method} {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
         )
@@ -206,16 +212,17 @@ async def admin(socket_path: Path, method: str, target: str) -> tuple[int, str]:
         writer.close()
     if b"transfer-encoding: chunked" in head.lower():
         body = _unchunked(body)
-    return int(head.split()[1]), body.decode(errors="replace")
+    return int(head.split()[1]), body
 
 
 def _unchunked(body: bytes) -> bytes:
-    whole = b""
-    while body:
-        size, _, rest = body.partition(b"\r\n")
-        length = int(size, 16)
-        whole += rest[:length]
-        body = rest[length + 2 :]
+    """Linear in the size: a dump of the configuration has megabytes."""
+    parts, start = [], 0
+    while start < len(body):
+        end = body.index(b"\r\n", start)
+        length = int(body[start:end], 16)
         if length == 0:
             break
-    return whole
+        parts.append(body[end + 2 : end + 2 + length])
+        start = end + 2 + length + 2
+    return b"".join(parts)
