@@ -92,15 +92,44 @@ class PaperStreams:
 class PaperMesh:
     applied: asyncio.Event = field(default_factory=asyncio.Event)
     found: dict[Ref, tuple[Problem, ...]] = field(default_factory=dict)
+    proxies: list[Mapping[str, Any]] = field(default_factory=list)
 
     def problems(self, ref: Ref) -> Sequence[Problem]:
         return self.found.get(ref, ())
 
     def status(self) -> Mapping[str, Any]:
-        return {"proxies": []}
+        return {"proxies": self.proxies, **({"resourceVersion": "7"} if self.proxies else {})}
 
     async def wait_applied(self, revision: int) -> None:
         await self.applied.wait()
+
+
+@dataclass
+class PaperProxies:
+    """Every proxy says the same."""
+
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    dump: bytes = b"{}"
+    hosts: bytes = b"{}"
+    wanted: Mapping[str, Any] = field(default_factory=dict)
+    fault: StatusFault | None = None
+
+    def _note(self, namespace: str, pod: str, what: str) -> None:
+        self.asked.append((namespace, pod, what))
+        if self.fault is not None:
+            raise self.fault
+
+    async def config_dump(self, namespace: str, pod: str, query: str) -> bytes:
+        self._note(namespace, pod, query)
+        return self.dump
+
+    async def clusters(self, namespace: str, pod: str) -> bytes:
+        self._note(namespace, pod, "clusters")
+        return self.hosts
+
+    async def resources(self, namespace: str, pod: str) -> Mapping[str, Any]:
+        self._note(namespace, pod, "resources")
+        return self.wanted
 
 
 async def admit_all(changes: Sequence[Change]) -> tuple[Problem, ...]:
@@ -113,6 +142,7 @@ class RunningApi:
     store: Store
     streams: PaperStreams
     mesh: PaperMesh
+    proxies: PaperProxies
     socket_path: Path
     session: aiohttp.ClientSession
 
@@ -130,17 +160,24 @@ class RunningApi:
 
 @asynccontextmanager
 async def running_api(directory: Path, admit: Admit = admit_all) -> AsyncIterator[RunningApi]:
-    store, streams, mesh = Store(directory), PaperStreams(), PaperMesh()
+    store, streams, mesh, proxies = Store(directory), PaperStreams(), PaperMesh(), PaperProxies()
     socket_path, ready = directory / "api.sock", asyncio.Event()
     tokens = AccountTokens(store, "https://kubernetes.default.svc.cluster.local")
-    deps = KubeDeps(store=store, admission=Admission(store, admit), streams=streams, mesh=mesh, tokens=tokens)
+    deps = KubeDeps(
+        store=store,
+        admission=Admission(store, admit),
+        streams=streams,
+        mesh=mesh,
+        tokens=tokens,
+        proxies=proxies,
+    )
     connector = aiohttp.UnixConnector(path=str(socket_path), force_close=True)
     try:
         async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
             server = group.create_task(serve(deps, socket_path, ready))
             await ready.wait()
             async with Client(socket_path, patience_s=5) as client, aiohttp.ClientSession(connector=connector) as http:
-                yield RunningApi(client, store, streams, mesh, socket_path, http)
+                yield RunningApi(client, store, streams, mesh, proxies, socket_path, http)
             server.cancel()
     finally:
         store.close()

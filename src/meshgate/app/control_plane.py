@@ -33,6 +33,7 @@ from meshgate.app.mesh_authority import MeshAuthority
 from meshgate.app.options import Options
 from meshgate.app.overlay import overlay_of
 from meshgate.app.pipeline import Pipeline
+from meshgate.app.proxy_views import ProxyViews
 from meshgate.app.reports import Reports
 from meshgate.app.status import MeshStatus
 from meshgate.app.welcome import welcome
@@ -53,6 +54,7 @@ from meshgate.host.pods.building import MeshOnMachine
 from meshgate.host.pods.places import Places
 from meshgate.host.pods.users import UserIds
 from meshgate.host.pods.worker import PodDeps
+from meshgate.host.proxies import HostProxies
 from meshgate.host.runtime import Runtime
 from meshgate.host.spawn import HolderClient
 from meshgate.host.streams import HostStreams
@@ -214,7 +216,12 @@ class ControlPlane:
         kubelet = Kubelet(self.store, deps)
         streams = HostStreams(kubelet, self.runtime, deps.now)
         kube = KubeDeps(
-            store=self.store, admission=self.admission, streams=streams, mesh=self.status, tokens=self.tokens
+            store=self.store,
+            admission=self.admission,
+            streams=streams,
+            mesh=self.status,
+            tokens=self.tokens,
+            proxies=ProxyViews(self.ads, HostProxies(kubelet)),
         )
         rules = ServiceRules(self.network.router, self._ranges.router)
         lab = self._lab

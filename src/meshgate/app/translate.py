@@ -39,10 +39,15 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_json(self) -> Mapping[str, Any]:
         """The resources as Envoy's documentation writes them, each kind sorted by name."""
-        return {
-            key: [resource_json(resource) for _, resource in sorted(self.table.of(type_url).items())]
-            for key, type_url in KEYS.items()
-        }
+        return table_json(self.table)
+
+
+def table_json(table: ResourceTable) -> Mapping[str, Any]:
+    """The resources of a table as Envoy's documentation writes them, each kind sorted by name; no secrets."""
+    return {
+        key: [resource_json(resource) for _, resource in sorted(table.of(type_url).items())]
+        for key, type_url in KEYS.items()
+    }
 
 
 def translate(documents: Sequence[Document], target: str, *, settings: Sequence[str] = ()) -> Translated:

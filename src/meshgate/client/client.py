@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import quote
 
 import msgspec
 
@@ -183,6 +184,19 @@ class Client:
         """The mesh's own view: proxies, problems, addresses."""
         return await self._read(f"{OWN}/status")
 
+    async def config_dump(self, pod: str, namespace: str, section: str = "") -> bytes:
+        """What the pod's Envoy says to `/config_dump`: one section, or all with the endpoints."""
+        query = [("section", section)] if section else []
+        return await self._proxy(pod, namespace, "config_dump", query)
+
+    async def proxy_clusters(self, pod: str, namespace: str) -> bytes:
+        """What the pod's Envoy says to `/clusters?format=json`: its endpoints, and how they are."""
+        return await self._proxy(pod, namespace, "clusters")
+
+    async def proxy_resources(self, pod: str, namespace: str) -> Raw:
+        """What the pod's proxy should hold, secrets apart, as Envoy's documentation writes it."""
+        return msgspec.json.decode(await self._proxy(pod, namespace, "resources"), type=dict[str, Any])
+
     async def wait_applied(self, timeout_s: int, resource_version: str = "") -> Raw:
         """Wait until every connected proxy has acknowledged what the store says (at that version); then the status.
 
@@ -191,6 +205,10 @@ class Client:
         query = [("for", "applied"), ("timeoutSeconds", str(timeout_s))]
         query += [("resourceVersion", resource_version)] if resource_version else []
         return await self._read(f"{OWN}/wait", query)
+
+    async def _proxy(self, pod: str, namespace: str, what: str, query: Sequence[tuple[str, str]] = ()) -> bytes:
+        path = f"{OWN}/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/proxy/{what}"
+        return await self._connection.send(Request(method="GET", path=path, query=query, repeatable=True))
 
     async def _read(self, path: str, query: Sequence[tuple[str, str]] = (), *, accept: str = "application/json") -> Raw:
         request = Request(method="GET", path=path, query=query, accept=accept, repeatable=True)

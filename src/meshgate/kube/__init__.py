@@ -4,8 +4,8 @@ Reads the store, an `admit` function and a `Streams` (exec and logs, host's part
 Unix socket. May import store, client, api, aio, errors.
 """
 
-from .deps import KubeDeps, MeshStatus
+from .deps import KubeDeps, MeshStatus, Proxies
 from .server import application, serve
 from .streams import Channel, ExecProcess, Streams
 
-__all__ = ["Channel", "ExecProcess", "KubeDeps", "MeshStatus", "Streams", "application", "serve"]
+__all__ = ["Channel", "ExecProcess", "KubeDeps", "MeshStatus", "Proxies", "Streams", "application", "serve"]

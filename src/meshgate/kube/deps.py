@@ -34,11 +34,28 @@ class MeshStatus(Protocol):
         ...
 
 
+class Proxies(Protocol):
+    """Looks into the proxies of pods. Raises `store.core.StatusFault` where there is none to look into."""
+
+    async def config_dump(self, namespace: str, pod: str, query: str) -> bytes:
+        """What the pod's Envoy answers to `/config_dump` with this query."""
+        ...
+
+    async def clusters(self, namespace: str, pod: str) -> bytes:
+        """What it answers to `/clusters?format=json`."""
+        ...
+
+    async def resources(self, namespace: str, pod: str) -> Mapping[str, Any]:
+        """What it should hold: JSON by `clusters`, `endpoints`, `listeners`, `routes`; no secrets."""
+        ...
+
+
 class KubeDeps(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     admission: Admission
     streams: Streams
     mesh: MeshStatus
     tokens: AccountTokens
+    proxies: Proxies
     owner_uid: int = msgspec.field(default_factory=os.geteuid)
     """The only user, besides root, who may talk to the API."""

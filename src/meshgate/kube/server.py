@@ -28,6 +28,7 @@ from .discovery import Document, documents, version_document
 from .exec import exec_in_container
 from .logs import read_log
 from .mesh import mesh_status, wait
+from .proxies import Look, look_into_proxy
 from .reading import get_object, list_or_watch
 from .requests import MAX_BODY_BYTES
 from .scale import get_scale, patch_scale, update_scale
@@ -172,6 +173,8 @@ class _Api:
                 return await mesh_status(request, self._deps)
             case (("GET" | "POST"), "wait"):
                 return await wait(request, self._deps)
+            case "GET", "namespaces", namespace, "pods", pod, "proxy", what:
+                return await look_into_proxy(Look(request, namespace, pod, what), self._deps)
         return page_not_found()
 
     def _check_peer(self, request: web.Request) -> None:

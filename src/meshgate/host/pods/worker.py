@@ -106,6 +106,11 @@ class PodWorker:
         spec = self.pod.spec
         return next((each for each in (*spec.init_containers, *spec.containers) if each.name == name), None)
 
+    @property
+    def sidecar(self) -> Sidecar | None:
+        """Its proxy; None as long as it has no network, and for a pod without one."""
+        return self._sidecar
+
     def user(self, container: Container) -> User:
         """Whom a container's processes run as."""
         assert self.building is not None

@@ -1,0 +1,41 @@
+"""What a pod's proxy holds and what it should hold, for the API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from meshgate.app.proxies import proxy_id
+from meshgate.app.translate import table_json
+from meshgate.store.core import StatusFault
+from meshgate.xds.server import AdsServer
+
+
+class AdminInterfaces(Protocol):
+    """The Envoys' own words."""
+
+    async def ask(self, namespace: str, pod: str, target: str) -> bytes:
+        """The answer to a GET."""
+        ...
+
+
+class ProxyViews:
+    """Implements the API's `Proxies`."""
+
+    def __init__(self, ads: AdsServer, interfaces: AdminInterfaces) -> None:
+        self._ads = ads
+        self._interfaces = interfaces
+
+    async def config_dump(self, namespace: str, pod: str, query: str) -> bytes:
+        return await self._interfaces.ask(namespace, pod, f"/config_dump?{query}")
+
+    async def clusters(self, namespace: str, pod: str) -> bytes:
+        return await self._interfaces.ask(namespace, pod, "/clusters?format=json")
+
+    async def resources(self, namespace: str, pod: str) -> Mapping[str, Any]:
+        table = self._ads.table_of(proxy_id(namespace, pod))
+        if table is None:
+            text = f'nothing is planned yet for the proxy of pod "{pod}": it has no address'
+            raise StatusFault(text, code=503, reason="ServiceUnavailable")
+        return await asyncio.to_thread(table_json, table)  # thousands of clusters take a second
