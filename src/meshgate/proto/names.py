@@ -18,7 +18,7 @@ _TABLE: Mapping[str, str] = {
         DeltaDiscoveryRequest DeltaDiscoveryResponse DiscoveryRequest DiscoveryResponse DiscoveryResource=Resource
         ResourceError ResourceName""",
     "envoy.admin.v3": """
-        AdminClusters=Clusters AdminListeners=Listeners BootstrapConfigDump ClustersConfigDump ConfigDump
+        AdminClusters=Clusters AdminListeners=Listeners BootstrapConfigDump ClusterStatus ClustersConfigDump ConfigDump
         EndpointsConfigDump ListenersConfigDump RoutesConfigDump SecretsConfigDump ServerInfo""",
     "envoy.config.bootstrap.v3": """
         Admin Bootstrap ClusterManager LayeredRuntime ListenerManager MemoryAllocatorManager RuntimeLayer""",
