@@ -26,6 +26,8 @@ COMMANDS = {
     "logs": ("logs", "show what a container wrote"),
     "exec": ("exec", "run a command in a container"),
     "run": ("run", "make a local process a pod, in the foreground"),
+    "proxy-config": ("proxy_config", "what a proxy's Envoy holds (alias: pc)"),
+    "pc": ("proxy_config", ""),
     "translate": ("translate", "what one proxy would be told, offline"),
     "wait": ("wait", "wait until every proxy has the newest configuration"),
     "tour": ("tour", "demonstrations that come with meshgate"),

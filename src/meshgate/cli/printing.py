@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 GAP = "   "
 
 
-def table_text(columns: Sequence[str], rows: Sequence[Sequence[object]], *, headers: bool = True) -> str:
+def table_text(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, headers: bool = True, gap: str = GAP
+) -> str:
     """Columns of their widest cell, three spaces between them, as kubectl prints."""
     lines = [[str(cell) for cell in row] for row in rows]
     if headers:
@@ -16,7 +18,7 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[object]], *, head
     if not lines:
         return ""
     widths = [max(len(line[number]) for line in lines) for number in range(len(lines[0]))]
-    padded = (GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    padded = (gap.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
     return "".join(f"{line.rstrip()}\n" for line in padded)
 
 

@@ -23,6 +23,16 @@ async def selected_pods(client: Client, namespace: str, labels: str) -> list[Map
     return list(listed.get("items") or [])
 
 
+def split_target(target: str, namespace: str) -> tuple[str, str]:
+    """`NAME[.NAMESPACE]` or `KIND/NAME[.NAMESPACE]` as istioctl has it: without the namespace, and the namespace.
+
+    >>> split_target("deploy/web.shop", "default"), split_target("web", "default")
+    (('deploy/web', 'shop'), ('web', 'default'))
+    """
+    name, dot, own = target.rpartition(".")
+    return (name, own) if dot else (target, namespace)
+
+
 async def pod_of(client: Client, namespace: str, target: str) -> str:
     """Name of the pod that `target` means. Raises ApiError where there is none of that name."""
     if "/" not in target:
