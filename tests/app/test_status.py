@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from meshgate.app.door import Door
+from meshgate.envoy import ISTIO_VERSION
 from meshgate.errors import EnvironmentFault
 from meshgate.host.sidecar import ProxyPod
 from meshgate.host.views import User
@@ -43,7 +45,9 @@ def test_a_proxy_is_served_by_the_door_and_told_of(tmp_path: Path) -> None:
             [told] = rig.status.status()["proxies"]
             assert told["name"] == f"{pod.name}.istio-system"
             assert (told["role"], told["connected"], told["synced"]) == ("router", True, False)
+            assert (told["clusterId"], told["version"]) == ("Kubernetes", ISTIO_VERSION)
             assert told["types"]["clusters"]["state"] == "synced"
+            assert datetime.fromisoformat(told["types"]["clusters"]["sent"]) <= datetime.now(UTC)
         await door.close(pod.uid)
         await door.close(pod.uid)
         assert not (tmp_path / "x").exists()

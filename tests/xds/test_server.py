@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,6 +64,8 @@ def test_a_proxy_is_served_and_its_status_told(tmp_path: Path) -> None:
             statuses = await ads.state.wait_for(lambda state: state["a.ns"].synced)
             assert statuses["a.ns"].connected
             assert {status.state for status in statuses["a.ns"].types} == {"synced"}
+            assert statuses["a.ns"].sent.keys() == {SHORT["cds"], SHORT["lds"], SHORT["rds"]}
+            assert all(abs(sent - time.time()) < DEADLINE_S for sent in statuses["a.ns"].sent.values())
             assert await ads.wait_applied(1) == {}
 
     run(test)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from meshgate.api import Problem, Ref
@@ -12,11 +13,14 @@ from meshgate.api.codes import REFUSED_BY_PROXY
 from meshgate.app.bare_pods import BarePods
 from meshgate.app.pipeline import Pipeline
 from meshgate.app.problems import MeshProblems, entry_of
+from meshgate.envoy import ISTIO_VERSION
 from meshgate.store.core import StatusFault
 from meshgate.xds import Nack, ResourceTable
 from meshgate.xds.server import AdsServer
 from meshgate.xds.status import ProxyStatus
 
+CLUSTER_ID = "Kubernetes"
+"""Istio's default; of the edge, which is no pod."""
 NO_DEADLINE_S = 3600.0
 """Longer than any caller waits; the caller's own deadline decides."""
 SHORT_NAMES = {
@@ -106,17 +110,24 @@ class MeshStatus:
         return {
             "name": proxy_id,
             "role": proxy.role if proxy else "",
+            "clusterId": proxy.cluster_id if proxy else CLUSTER_ID,
+            "version": ISTIO_VERSION,
             "connected": status.connected,
             "synced": status.connected and status.synced,
             "types": {
                 SHORT_NAMES.get(each.type_url.rsplit(".", 1)[-1], each.type_url): {
                     "state": each.state,
                     "resources": each.resources,
+                    **({"sent": _time_text(status.sent[each.type_url])} if each.type_url in status.sent else {}),
                 }
                 for each in status.types
             },
             "refused": [{"name": nack.name, "text": nack.text} for nack in status.nacks],
         }
+
+
+def _time_text(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def refusals(

@@ -28,6 +28,8 @@ COMMANDS = {
     "run": ("run", "make a local process a pod, in the foreground"),
     "proxy-config": ("proxy_config", "what a proxy's Envoy holds (alias: pc)"),
     "pc": ("proxy_config", ""),
+    "proxy-status": ("proxy_status", "whether every proxy has what it should have (alias: ps)"),
+    "ps": ("proxy_status", ""),
     "translate": ("translate", "what one proxy would be told, offline"),
     "wait": ("wait", "wait until every proxy has the newest configuration"),
     "tour": ("tour", "demonstrations that come with meshgate"),

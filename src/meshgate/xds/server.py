@@ -260,7 +260,13 @@ def _world(responses: Responses) -> Dialog:
 def _status_of(proxy: _Proxy) -> ProxyStatus:
     if not proxy.streams:
         return ProxyStatus(awaited=proxy.awaited)
-    session = proxy.streams[-1].session
+    stream = proxy.streams[-1]
+    session = stream.session
     return ProxyStatus(
-        connected=True, synced=session.synced, settled=session.settled, nacks=session.nacks, types=session.types
+        connected=True,
+        synced=session.synced,
+        settled=session.settled,
+        nacks=session.nacks,
+        types=session.types,
+        sent=stream.sent,
     )

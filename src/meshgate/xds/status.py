@@ -21,6 +21,8 @@ class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """No verdict of its is awaited."""
     nacks: tuple[Nack, ...] = ()
     types: tuple[TypeStatus, ...] = ()
+    sent: Mapping[str, float] = {}
+    """When something of a type was last sent to it on this stream, in seconds since 1970."""
 
     @property
     def is_lagging(self) -> bool:

@@ -7,8 +7,10 @@ grow: a session has one response of a type under way at most.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import grpc.aio
@@ -55,8 +57,13 @@ class Dialect(NamedTuple):
 class Stream:
     """A stream while it lives. `changed` is called after everything that may change what the session says of itself."""
 
-    def __init__(self, dialog: Dialog, changed: Callable[[], None], hold_s: float) -> None:
+    def __init__(
+        self, dialog: Dialog, changed: Callable[[], None], hold_s: float, *, now: Callable[[], float] = time.time
+    ) -> None:
         self.session = dialog.session
+        self.sent: Mapping[str, float] = MappingProxyType({})
+        """When something of a type was last sent, in seconds since 1970; never written."""
+        self._now = now
         self._dialog = dialog
         self._changed = changed
         self._hold_s = hold_s
@@ -91,6 +98,8 @@ class Stream:
 
     def _put(self, responses: Sequence[Response]) -> None:
         self._outbox.extend(responses)
+        if responses:
+            self.sent = {**self.sent, **dict.fromkeys((each.type_url for each in responses), self._now())}
         if self._outbox:
             self._filled.set()
         self._watch_hold()
