@@ -8,6 +8,7 @@ May import msgspec, PyYAML, re2 and `errors`; nothing else of meshgate.
 from __future__ import annotations
 
 from meshgate.api import codes
+from meshgate.api.certificate_settings import CertificateSettings, certificate_settings
 from meshgate.api.code import Code, Level
 from meshgate.api.code_table import CODES, documentation_url
 from meshgate.api.config import ConfigMap, Event, EventSource, Namespace, Secret, ServiceAccount
@@ -55,7 +56,7 @@ from meshgate.api.gateway import (
     TLSProtocol,
 )
 from meshgate.api.implemented import EVERYTHING, IMPLEMENTED, KINDS_NOT_YET, Table
-from meshgate.api.installation import Installation, installation
+from meshgate.api.installation import Installation, installation, own_rsa_bits
 from meshgate.api.istio_operator import Components, GatewayComponent, GatewayKubernetes, GatewayService, IstioOperator
 from meshgate.api.kinds import KINDS, Kind, kind_of
 from meshgate.api.locality import (
@@ -212,6 +213,7 @@ __all__ = [
     "AnyResource",
     "BackendUtilization",
     "CaptureMode",
+    "CertificateSettings",
     "ClientTLSMode",
     "ClientTLSSettings",
     "Code",
@@ -392,6 +394,7 @@ __all__ = [
     "WorkloadEntry",
     "WorkloadSelector",
     "ZoneAwareLoadBalancerSetting",
+    "certificate_settings",
     "codes",
     "decode",
     "decode_all",
@@ -412,6 +415,7 @@ __all__ = [
     "mesh_config",
     "mesh_layers",
     "of_type",
+    "own_rsa_bits",
     "pairs_of",
     "parse_duration",
     "parts_of",

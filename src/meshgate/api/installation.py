@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from meshgate.api.certificate_settings import rsa_bits
 from meshgate.api.istio_operator import (
     Components,
     GatewayComponent,
@@ -23,6 +24,8 @@ from meshgate.api.profiles import PROFILES
 from meshgate.api.resource import AnyResource, of_type
 from meshgate.api.value import Labels, Value
 
+OWN_RSA_KEY: Final = "CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE"
+"""Istiod's variable."""
 INGRESS: Final = GatewayComponent(
     name="istio-ingressgateway",
     namespace=SYSTEM_NAMESPACE,
@@ -57,6 +60,21 @@ def installation(resources: Iterable[AnyResource], settings: IstioOperator | Non
         ingress_gateways=tuple(component for component in ingress if component.enabled),
         egress_gateways=tuple(component for component in egress if component.enabled),
     )
+
+
+def own_rsa_bits(resources: Iterable[AnyResource], settings: IstioOperator | None = None) -> int:
+    """Bits of the RSA key of the mesh's own authority, 0 for ECDSA: `components.pilot.k8s.env`, as istiod reads it.
+
+    The newest IstioOperator wins, `settings` over all.
+    """
+    operators = [operator.spec for operator in oldest_first(of_type(resources, IstioOperator))]
+    bits = 0
+    for operator in [*operators, *([settings] if settings else [])]:
+        pilot = operator.components.pilot
+        for variable in pilot.k8s.env if pilot is not None and pilot.k8s is not None else ():
+            if variable.name == OWN_RSA_KEY:
+                bits = rsa_bits(variable.value) or 0
+    return bits
 
 
 def _changed(

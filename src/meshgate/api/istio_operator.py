@@ -44,11 +44,32 @@ class GatewayComponent(Value, frozen=True, kw_only=True):
     k8s: GatewayKubernetes | None = None
 
 
+class PilotVariable(Value, frozen=True, kw_only=True):
+    """A variable of istiod's environment. `--set` gives name and value one after the other."""
+
+    name: str = ""
+    value: str = ""
+
+
+class PilotKubernetes(Value, frozen=True, kw_only=True):
+    """Changes of istiod's Kubernetes objects."""
+
+    env: tuple[PilotVariable, ...] = ()
+    """Only `CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE` has effect."""
+
+
+class PilotComponent(Value, frozen=True, kw_only=True):
+    """The control plane."""
+
+    k8s: PilotKubernetes | None = None
+
+
 class Components(Value, frozen=True, kw_only=True):
     """The parts of an installation that exist here."""
 
     ingress_gateways: tuple[GatewayComponent, ...] = ()
     egress_gateways: tuple[GatewayComponent, ...] = ()
+    pilot: PilotComponent | None = None
 
 
 class IstioOperator(Value, frozen=True, kw_only=True):

@@ -18,6 +18,9 @@ from meshgate.api.istio_operator import (
     GatewayKubernetes,
     GatewayService,
     IstioOperator,
+    PilotComponent,
+    PilotKubernetes,
+    PilotVariable,
 )
 from meshgate.api.meta import Meta
 from meshgate.api.service import Endpoint, Service
@@ -64,7 +67,12 @@ _WITHOUT_EFFECT: Final[dict[type[Value], str]] = {
     ServiceAccount: "automountServiceAccountToken imagePullSecrets secrets",
     Event: "related series",
     IstioOperator: "compatibilityVersion hub installPackagePath tag",
-    Components: "base cni istiodRemote pilot ztunnel",
+    Components: "base cni istiodRemote ztunnel",
+    PilotComponent: "enabled hub namespace spec tag",
+    PilotKubernetes: "affinity hpaSpec imagePullPolicy nodeSelector overlays podAnnotations podDisruptionBudget "
+    "podLabels priorityClassName readinessProbe replicaCount resources securityContext service serviceAnnotations "
+    "strategy tolerations volumeMounts volumes",
+    PilotVariable: "valueFrom",
     GatewayComponent: "hub tag",
     GatewayKubernetes: "affinity hpaSpec imagePullPolicy nodeSelector podDisruptionBudget priorityClassName "
     "readinessProbe resources securityContext strategy tolerations",

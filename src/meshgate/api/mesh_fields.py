@@ -42,7 +42,7 @@ WITH_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
         "tcpKeepalive",
         "trustDomain",
     ),
-    PROXIES: ("gatewayTopology", "proxyHeaders"),
+    PROXIES: ("gatewayTopology", "proxyHeaders", "proxyMetadata"),
 }
 """Keys that the plan and the identities read."""
 
@@ -98,7 +98,6 @@ WITHOUT_EFFECT: Final[Mapping[str, Mapping[str, str]]] = {
         "privateKeyProvider": _NO_IDENTITIES,
         "proxyAdminPort": "the admin port is always 15000",
         "proxyBootstrapTemplatePath": _OUR_START,
-        "proxyMetadata": "proxies are told what they need by meshgate",
         "proxyStatsMatcher": "which metrics a proxy keeps is fixed",
         "readinessProbe": "it is for workloads on virtual machines",
         "sds": _GONE,

@@ -6,9 +6,10 @@ import re
 from datetime import timedelta
 from typing import Final
 
+from meshgate.api.certificate_settings import proxy_metadata_findings
 from meshgate.api.proxy_config import ConnectionSettings, KeyHardware, ProxyConfig, Tracing
 from meshgate.api.rules.client_tls import client_tls
-from meshgate.api.rules.finding import Finding, Findings, at_key, doubt
+from meshgate.api.rules.finding import Finding, Findings
 from meshgate.api.rules.host_names import host_fault, is_address
 from meshgate.api.rules.values import HIGHEST_PORT, duration, port
 
@@ -19,7 +20,6 @@ _SECOND: Final = timedelta(seconds=1)
 _HOST_AND_PORT: Final = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([^:\[\]]*)")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _HOST_IP: Final = "$(HOST_IP)"
-_OLD_METADATA: Final = "ISTIO_META_DNS_AUTO_ALLOCATE"
 
 
 def proxy_config_findings(path: str, proxies: ProxyConfig) -> Findings:
@@ -38,8 +38,7 @@ def proxy_config_findings(path: str, proxies: ProxyConfig) -> Findings:
         yield from _key_hardware(f"{path}.privateKeyProvider", hardware)
     if proxies.connection_settings:
         yield from _connections(f"{path}.connectionSettings", proxies.connection_settings)
-    if any(key == _OLD_METADATA for key, _ in proxies.proxy_metadata):
-        yield doubt(at_key(f"{path}.proxyMetadata", _OLD_METADATA), "deprecated: addresses are always allocated")
+    yield from proxy_metadata_findings(f"{path}.proxyMetadata", proxies.proxy_metadata)
 
 
 def _needed(path: str, proxies: ProxyConfig) -> Findings:
