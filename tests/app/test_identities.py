@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from meshgate.app.identities import CERTIFICATE, ROOTS, Identities
-from meshgate.app.mesh_authority import PLUGGED_IN
+from meshgate.app.mesh_authority import PLUGGED_IN, Wish
+from meshgate.app.rotation import Rotation
+from meshgate.ca import announced, switched
 from meshgate.ca.pki import is_issued_by
 from meshgate.envoy import SECRET, Resource
 from meshgate.plan import Proxy
@@ -19,18 +23,21 @@ from meshgate.proto import v3
 from meshgate.store.core import Create
 from tests.app.rig import Rig, run
 from tests.app.test_mesh_authority import secret
-from tests.ca.made import plugged_in
+from tests.ca.made import authority, plugged_in
 
 CART = Proxy(role="sidecar", name="cart-1", namespace="shop", service_account="cart", addresses=("10.244.0.7",))
 ID = "cart-1.shop"
+MESH = "{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: istio-system}, data: {mesh: %s}}"
 
 
 @asynccontextmanager
 async def signing(rig: Rig) -> AsyncIterator[Identities]:
     """With an authority, and renewal at work."""
-    await rig.authority.open("cluster.local")
+    await rig.authority.open(Wish("cluster.local"))
+    rotation = Rotation(rig.authority.trust, rig.identities, lambda: rig.now, linger_s=0)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(rig.identities.run()), group.create_task(rig.authority.run())]
+        parts = (rig.identities.run(), rig.authority.run(), rotation.run())
+        tasks = [group.create_task(part) for part in parts]
         rig.ads.publish(ID, rig.compiler.table_of(CART))
         yield rig.identities
         for task in tasks:
@@ -98,15 +105,35 @@ def test_a_certificate_is_made_anew_at_half_of_its_life_and_nothing_else_changes
     run(test, tmp_path)
 
 
-def test_another_authority_makes_new_certificates_and_both_roots_are_trusted(tmp_path: Path) -> None:
+def test_another_authority_comes_roots_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(rig: Rig) -> None:
         async with signing(rig) as identities:
             await identities.open(ID, CART)
             [old] = roots(secrets(rig)[ROOTS])
+            seen: list[tuple[int, bool]] = []
+
+            def publish(proxy_id: str, source: str, given: Mapping[str, Resource]) -> None:
+                seen.append((len(roots(given[ROOTS])), len(chain(given[CERTIFICATE])) == 2))
+                publish_secrets(proxy_id, source, given)
+
+            publish_secrets = rig.ads.publish_secrets
+            monkeypatch.setattr(rig.ads, "publish_secrets", publish)
             rig.store.transact([Create(raw=secret(PLUGGED_IN.name, plugged_in()))])
-            await until(rig, lambda: len(chain(secrets(rig)[CERTIFICATE])) == 2)
-            assert old in roots(secrets(rig)[ROOTS])
-            assert len(roots(secrets(rig)[ROOTS])) == 2
+            await until(rig, lambda: old not in roots(secrets(rig)[ROOTS]))
+            assert [step for step in dict.fromkeys(seen) if step != (1, False)] == [(2, False), (2, True), (1, True)]
+
+    run(test, tmp_path)
+
+
+def test_the_wait_for_certificates_names_who_has_none(tmp_path: Path) -> None:
+    async def test(rig: Rig) -> None:
+        await rig.authority.open(Wish("cluster.local"))
+        await rig.identities.open(ID, CART)
+        assert await rig.identities.wait_certificates(1) == []
+        trust = rig.authority.trust.value
+        assert trust is not None
+        rig.authority.trust.set(switched(announced(trust, authority(5))))
+        assert await rig.identities.wait_certificates(0.01) == [ID], "nobody renews"
 
     run(test, tmp_path)
 
@@ -115,11 +142,20 @@ def test_another_trust_domain_makes_new_certificates(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
         async with signing(rig) as identities:
             await identities.open(ID, CART)
-            mesh = (
-                "{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: istio-system}, data: {mesh: %s}}"
-            )
-            await rig.apply(mesh % '"trustDomain: prod.example"')
+            await rig.apply(MESH % '"trustDomain: prod.example"')
             await until(rig, lambda: identity(secrets(rig)[CERTIFICATE]) == "spiffe://prod.example/ns/shop/sa/cart")
+
+    run(test, tmp_path)
+
+
+def test_what_certificates_are_made_like_is_asked_for_by_the_agents_variables(tmp_path: Path) -> None:
+    async def test(rig: Rig) -> None:
+        async with signing(rig) as identities:
+            await identities.open(ID, CART)
+            asked = "\"defaultConfig: {proxyMetadata: {SECRET_TTL: 1h, WORKLOAD_RSA_KEY_SIZE: '2048'}}\""
+            await rig.apply(MESH % asked)
+            await until(rig, lambda: isinstance(chain(secrets(rig)[CERTIFICATE])[0].public_key(), rsa.RSAPublicKey))
+            assert chain(secrets(rig)[CERTIFICATE])[0].not_valid_after_utc == rig.now + timedelta(hours=1)
 
     run(test, tmp_path)
 

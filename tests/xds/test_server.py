@@ -260,6 +260,24 @@ def test_only_the_secret_that_changed_is_sent(tmp_path: Path) -> None:
     run(test)
 
 
+def test_secrets_are_waited_for(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path / "a") as ads:
+            assert await ads.wait_secrets(0.01) == ["a.ns"], "it is about to connect"
+            async with ads_client(f"unix:{tmp_path}/a") as client:
+                ads.publish("a.ns", TABLE)
+                await sync(client)
+                assert await ads.wait_secrets(1) == [], "it asks for none"
+                ads.publish_secrets("a.ns", "identity", {"default": secret("default")})
+                await client.ask(SECRET, "default")
+                first = await client.hear()
+                assert await ads.wait_secrets(0.01) == ["a.ns"]
+                await client.acknowledge(first)
+                assert await ads.wait_secrets(1) == []
+
+    run(test)
+
+
 def test_a_secret_that_nobody_publishes_is_answered_at_once_and_sent_when_it_comes(tmp_path: Path) -> None:
     async def test() -> None:
         async with serving(tmp_path / "a") as ads, ads_client(f"unix:{tmp_path}/a") as client:

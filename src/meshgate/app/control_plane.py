@@ -19,7 +19,7 @@ import uvloop
 from msgspec.structs import replace
 
 from meshgate.aio import Latest
-from meshgate.api import Problem
+from meshgate.api import Problem, own_rsa_bits
 from meshgate.app.account_tokens import AccountTokens, issuer_of
 from meshgate.app.certificate_watch import watch_certificates
 from meshgate.app.compiler import Compiler
@@ -29,12 +29,13 @@ from meshgate.app.garbage import set_aside
 from meshgate.app.guests import PlannedGuests
 from meshgate.app.identities import Identities
 from meshgate.app.machine import MachineParts
-from meshgate.app.mesh_authority import MeshAuthority
+from meshgate.app.mesh_authority import MeshAuthority, Wish
 from meshgate.app.options import Options
 from meshgate.app.overlay import overlay_of
 from meshgate.app.pipeline import Pipeline
 from meshgate.app.proxy_views import ProxyViews
 from meshgate.app.reports import Reports
+from meshgate.app.rotation import Rotation
 from meshgate.app.status import MeshStatus
 from meshgate.app.welcome import welcome
 from meshgate.errors import MeshgateError
@@ -140,6 +141,7 @@ class ControlPlane:
         self.feeds = Feeds(ranges)
         self.authority = MeshAuthority(self.store, _now)
         self.identities = Identities(self.ads, self.pipeline.built, self.authority.trust, _now)
+        self.rotation = Rotation(self.authority.trust, self.identities, _now)
         self._door = Door(self.ads, self.pipeline, self.identities)
         self.runtime = Runtime(holder)
         self.dns = DnsServer(self.feeds.names, Forwarder(self._servers))
@@ -183,7 +185,8 @@ class ControlPlane:
         built = self.pipeline.build()
         self.feeds.take(built)
         assert built.snapshot is not None
-        await self.authority.open(built.snapshot.world.mesh.trust_domain)
+        rsa_bits = own_rsa_bits(built.resources, self._controllers.overlay)
+        await self.authority.open(Wish(organization=built.snapshot.world.mesh.trust_domain, rsa_bits=rsa_bits))
         async with asyncio.TaskGroup() as group:
             for part in self._parts():
                 ready = asyncio.Event()
@@ -231,6 +234,7 @@ class ControlPlane:
             ("service addresses", lambda ready: rules.run(self.feeds.services, ready=ready)),
             ("pipeline", _at_once(self.pipeline.run)),
             ("authority", _at_once(self.authority.run)),
+            ("rotation", _at_once(self.rotation.run)),
             ("root certificates", _at_once(self._spread_roots)),
             ("identities", _at_once(self.identities.run)),
             ("certificates", _at_once(lambda: watch_certificates(self.pipeline))),

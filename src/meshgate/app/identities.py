@@ -11,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
 from meshgate.aio import Latest
-from meshgate.app.mesh_authority import Trust
+from meshgate.api import CertificateSettings, MeshConfig, certificate_settings
 from meshgate.app.pipeline import Built
-from meshgate.ca import is_over
-from meshgate.ca.issue import LIFETIME, Issued, Order, issue
+from meshgate.ca import Trust, is_over
+from meshgate.ca.issue import Issued, Order, issue
 from meshgate.envoy import Resource, certificate_secret, validation_secret
 from meshgate.mesh import spiffe_id
 from meshgate.plan import Proxy
@@ -33,8 +33,6 @@ SOURCE: Final = "identity"
 CERTIFICATE: Final = "default"
 ROOTS: Final = "ROOTCA"
 """Names that Istio's proxies ask for (istio:pkg/security/security.go)."""
-GRACE: Final = 0.5
-"""Of its life a certificate has left when it is made anew: Istio's `SECRET_GRACE_PERIOD_RATIO`."""
 JITTER: Final = 0.01
 """Of its life, earlier or later, so that not all come at once: Istio's `SECRET_GRACE_PERIOD_RATIO_JITTER`."""
 BATCH: Final = 64
@@ -47,11 +45,12 @@ class Held(Struct, kw_only=True):
     """What one proxy has."""
 
     proxy: Proxy
-    identity: str = ""
+    order: Order | None = None
+    """What the certificate was made from."""
     secret: Resource | None = None
     """None while there is no authority that could sign."""
-    signer: str = ""
-    """Fingerprint of the authority."""
+    signer: bytes = b""
+    """Who has signed it: `Authority.signer`."""
     due: datetime | None = None
     """When it is made anew; None: at once."""
 
@@ -66,18 +65,19 @@ class Identities:
         trust: Latest[Trust | None],
         now: Callable[[], datetime],
         *,
-        lifetime: timedelta = LIFETIME,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._ads = ads
         self._builds = builds
         self._trust = trust
         self._now = now
-        self._lifetime = lifetime
         self._chance = chance
         self._held: dict[str, Held] = {}
         self._roots: tuple[Trust, Resource] | None = None
+        self._read: tuple[MeshConfig, CertificateSettings] | None = None
         self._woken = asyncio.Event()
+        self._signers: Latest[frozenset[bytes]] = Latest(frozenset())
+        """Of all certificates that are out."""
 
     async def open(self, proxy_id: str, proxy: Proxy) -> None:
         """Give the proxy a certificate, before it can ask for one."""
@@ -92,6 +92,23 @@ class Identities:
     def close(self, proxy_id: str) -> None:
         """The proxy is gone. What it had is forgotten with its socket, by the ADS server."""
         self._held.pop(proxy_id, None)
+        self._tell_signers()
+
+    async def wait_roots(self, timeout_s: float) -> Collection[str]:
+        """Wait until every proxy has accepted the roots as they are now; those that have not."""
+        self._publish(list(self._held))
+        return await self._ads.wait_secrets(timeout_s)
+
+    async def wait_certificates(self, timeout_s: float) -> Collection[str]:
+        """Wait until every proxy has accepted a certificate of the authority that signs now; those that have not."""
+        trust = self._trust.value
+        assert trust is not None, "an authority signs"
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._signers.wait_for(lambda signers: signers <= {trust.authority.signer})
+        except TimeoutError:
+            return [proxy_id for proxy_id, held in self._held.items() if held.signer != trust.authority.signer]
+        return await self._ads.wait_secrets(timeout_s)
 
     async def run(self) -> None:
         """Renew what is due, for ever; all that another authority or another trust domain makes wrong is due."""
@@ -125,11 +142,11 @@ class Identities:
         trust, now = self._trust.value, self._now()
         if trust is None or is_over(trust.authority, now):
             return []
-        signer = trust.authority.fingerprint
+        signer = trust.authority.signer
         return [
             proxy_id
             for proxy_id, held in self._held.items()
-            if held.due is None or held.due <= now or held.signer != signer or held.identity != self._identity(held)
+            if held.due is None or held.due <= now or held.signer != signer or held.order != self._order(held)
         ]
 
     async def _renew(self, proxy_ids: Sequence[str]) -> None:
@@ -154,12 +171,17 @@ class Identities:
         if trust is not None:
             for proxy_id in proxy_ids:
                 self._ads.publish_secrets(proxy_id, SOURCE, self._secrets(self._held[proxy_id], trust))
+        self._tell_signers()
+
+    def _tell_signers(self) -> None:
+        self._signers.set(frozenset(held.signer for held in self._held.values()))
 
     def _take(self, held: Held, order: Order, issued: Issued, trust: Trust) -> None:
-        held.identity, held.signer = order.identity, trust.authority.fingerprint
+        held.order, held.signer = order, trust.authority.signer
         held.secret = certificate_secret(CERTIFICATE, issued.chain_pem, issued.key_pem)
-        life = issued.ends - self._now()
-        held.due = issued.ends - life * (GRACE + JITTER * (2 * self._chance() - 1))
+        now = self._now()
+        left = self._settings().grace + JITTER * (2 * self._chance() - 1)
+        held.due = max(issued.ends - (issued.ends - now) * left, now)
 
     def _secrets(self, held: Held, trust: Trust) -> Mapping[str, Resource]:
         secrets = {ROOTS: self._roots_secret(trust)}
@@ -174,9 +196,20 @@ class Identities:
         return self._roots[1]
 
     def _order(self, held: Held) -> Order:
-        return Order(identity=self._identity(held), lifetime=self._lifetime)
+        settings, proxy = self._settings(), held.proxy
+        return Order(
+            identity=spiffe_id(self._mesh().trust_domain, proxy.namespace, proxy.service_account),
+            lifetime=settings.lifetime,
+            rsa_bits=settings.rsa_bits,
+        )
 
-    def _identity(self, held: Held) -> str:
+    def _settings(self) -> CertificateSettings:
+        mesh = self._mesh()
+        if self._read is None or self._read[0] is not mesh:
+            self._read = mesh, certificate_settings(mesh.default_config.proxy_metadata)
+        return self._read[1]
+
+    def _mesh(self) -> MeshConfig:
         snapshot = self._builds.value.snapshot
         assert snapshot is not None, "a proxy is opened after the first build"
-        return spiffe_id(snapshot.world.mesh.trust_domain, held.proxy.namespace, held.proxy.service_account)
+        return snapshot.world.mesh

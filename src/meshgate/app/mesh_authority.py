@@ -1,7 +1,8 @@
 """Who signs for this mesh: the authority of the Secret `cacerts` if there is one, else our own of `istio-ca-secret`.
 
-Both are in the system namespace, as with Istio. Our own is made when it is missing; it is the only private key of the
-mesh that is ever stored. A Secret that cannot be used becomes a Problem, and what was good last goes on.
+Both are in the system namespace, as with Istio. Our own is made when it is missing or has a fifth of its life left; who
+deletes it gets another one. It is the only private key of the mesh that is ever stored. A Secret that cannot be used
+becomes a Problem, and what was good last goes on. How proxies get from one authority to the next: `app/rotation.py`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import logging
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from cryptography import x509
-from msgspec import Struct
 
 from meshgate.aio import Latest
 from meshgate.api import Problem, Ref, Secret, SecretBytes, decode
-from meshgate.ca import Authority, authority_of, authority_secret, roots_pem
+from meshgate.ca import Authority, Trust, announced, authority_of, authority_secret, certificates, is_over, trust_in
 from meshgate.ca.issue import new_authority
-from meshgate.store.core import Create, StatusFault
+from meshgate.host.controllers.root_certificates import KEY as ROOTS_KEY
+from meshgate.host.controllers.root_certificates import NAME as ROOTS_NAME
+from meshgate.store.core import Create, Modify, StatusFault, Write, meta
 from meshgate.store.sqlite import Store
 
 log = logging.getLogger(__name__)
@@ -29,17 +31,25 @@ SYSTEM: Final = "istio-system"
 PLUGGED_IN: Final = Ref("Secret", SYSTEM, "cacerts")
 OUR_OWN: Final = Ref("Secret", SYSTEM, "istio-ca-secret")
 OUR_TYPE: Final = "istio.io/ca-root"
+_NAMESPACE: Final = Ref("Namespace", "", SYSTEM)
+OLD: Final = 0.2
+"""Of its life our own authority has left when another one is made: Istio's
+`CITADEL_SELF_SIGNED_ROOT_CERT_GRACE_PERIOD_PERCENTILE`."""
+LOOK_S: Final = 3600.0
+"""Authorities grow old: they are looked at every hour, as Istio does."""
 
 
-class Trust(Struct, frozen=True, kw_only=True, eq=False):
-    """Who signs, and whom to trust."""
+class Wish(NamedTuple):
+    """What an authority of our own is made like."""
 
-    authority: Authority
-    roots: tuple[x509.Certificate, ...]
+    organization: str
+    """The trust domain."""
+    rsa_bits: int = 0
 
-    @property
-    def roots_pem(self) -> bytes:
-        return roots_pem(self.roots)
+
+class _Found(NamedTuple):
+    authority: Authority | None
+    problems: tuple[Problem, ...]
 
 
 class MeshAuthority:
@@ -51,75 +61,115 @@ class MeshAuthority:
         """What is wrong with the two Secrets."""
         self._store = store
         self._now = now
-        self._organization = ""
+        self._wish = Wish("")
+        self._changed = asyncio.Event()
 
-    async def open(self, organization: str) -> None:
-        """Read the authority, or make one for this organization (the trust domain)."""
-        self._organization = organization
-        await self._look()
+    async def open(self, wish: Wish) -> None:
+        """Find the authority, or make one; trust what the run before has trusted, too."""
+        self._wish = wish
+        plugged_in, own = self._read_both()
+        wanted = plugged_in.authority or own.authority or await self._made()
+        known = self._known_roots()
+        candidates = (wanted, *(each.authority for each in (plugged_in, own) if each.authority is not None))
+        signing = next((each for each in candidates if known.issuperset(each.roots)), wanted)
+        before = trust_in(signing, tuple(known.difference(signing.roots)))
+        # another authority may have come while nobody looked: proxies that run on do not know its roots yet
+        self.trust.set(announced(before, wanted) if known else before)
+        self._tell()
 
     async def run(self) -> None:
         """Follow the two Secrets, for ever."""
-        async for event in self._store.watch({"Secret"}, namespace=SYSTEM):
-            name = event.raw["metadata"]["name"] if event.raw else ""
-            if name in (PLUGGED_IN.name, OUR_OWN.name):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            while True:
+                await self._rest()
                 await self._look()
+
+    async def _rest(self) -> None:
+        """Until one of the Secrets changes, or an hour has gone."""
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+    async def _watch(self) -> None:
+        async for event in self._store.watch({"Secret", "Namespace"}):
+            metadata = meta(event.raw) if event.raw else {}
+            where = metadata.get("namespace", ""), metadata.get("name", "")
+            if where in {(each.namespace, each.name) for each in (PLUGGED_IN, OUR_OWN, _NAMESPACE)}:
+                self._changed.set()
 
     async def _look(self) -> None:
         """Take the authority that the Secrets say, if one of them is good."""
-        plugged_in, wrong = self._read(PLUGGED_IN)
-        own, wrong_of_own = self._read(OUR_OWN)
-        self.problems.set((*wrong, *wrong_of_own))
-        if plugged_in is not None:
-            self._take(plugged_in)
-        elif self.trust.value is None:
-            self._take(own or await self._made())
-        elif own is not None and not wrong:
-            self._take(own)
-
-    def _take(self, authority: Authority) -> None:
+        plugged_in, own = self._read_both()
+        wanted = plugged_in.authority
+        if wanted is None and not plugged_in.problems:
+            wanted = own.authority
+            if not own.problems and self._has_namespace() and (wanted is None or self._is_old(wanted)):
+                wanted = await self._made()
         before = self.trust.value
-        if before is not None and _same(before.authority, authority):
-            return
-        old = before.roots if before is not None else ()
-        self.trust.set(Trust(authority=authority, roots=(*authority.roots, *old)))
-        subject = authority.issuer.certificate.subject.rfc4514_string()
-        log.info("certificates are signed by", extra={"subject": subject, "fingerprint": authority.fingerprint})
+        assert before is not None, "open first"
+        if wanted is not None and self.trust.set(announced(before, wanted)):
+            self._tell()
 
-    def _read(self, ref: Ref) -> tuple[Authority | None, tuple[Problem, ...]]:
+    def _read_both(self) -> tuple[_Found, _Found]:
+        plugged_in, own = self._read(PLUGGED_IN), self._read(OUR_OWN)
+        self.problems.set((*plugged_in.problems, *own.problems))
+        return plugged_in, own
+
+    def _read(self, ref: Ref) -> _Found:
         """The authority of a Secret; none, and no problem, without one."""
         raw = self._store.get(ref.kind, ref.namespace, ref.name)
         if raw is None:
-            return None, ()
+            return _Found(None, ())
         resource, problems = decode(raw)
         if resource is None or not isinstance(resource.spec, Secret):
-            return None, problems
-        return authority_of(ref, dict(resource.spec.data), self._now())
+            return _Found(None, problems)
+        return _Found(*authority_of(ref, dict(resource.spec.data), self._now()))
+
+    def _known_roots(self) -> frozenset[x509.Certificate]:
+        """What the run before has told all namespaces to trust."""
+        raw = self._store.get("ConfigMap", SYSTEM, ROOTS_NAME) or {}
+        try:
+            return frozenset(certificates(str((raw.get("data") or {}).get(ROOTS_KEY, "")).encode()))
+        except ValueError:
+            return frozenset()  # somebody has written to it while it was not looked after: it is put right
+
+    def _has_namespace(self) -> bool:
+        raw = self._store.get(_NAMESPACE.kind, _NAMESPACE.namespace, _NAMESPACE.name)
+        return raw is not None and "deletionTimestamp" not in meta(raw)
+
+    def _is_old(self, authority: Authority) -> bool:
+        certificate, now = authority.issuer.certificate, self._now()
+        life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+        return is_over(authority, now) or certificate.not_valid_after_utc - now < OLD * life
 
     async def _made(self) -> Authority:
         """An authority of our own, stored; only for this run if a Secret that is not good is in its place."""
-        made = await asyncio.to_thread(new_authority, self._organization, self._now())
-        if self._store.get(OUR_OWN.kind, OUR_OWN.namespace, OUR_OWN.name) is None:
+        wish = self._wish
+        made = await asyncio.to_thread(new_authority, wish.organization, self._now(), rsa_bits=wish.rsa_bits)
+        existing = self._read(OUR_OWN)
+        if not existing.problems:
             try:
-                self._store.transact([Create(raw=_secret(authority_secret(made)))])
+                self._store.transact([_write(authority_secret(made), is_new=existing.authority is None)])
             except StatusFault as fault:
                 log.error("the authority cannot be stored and is gone at the next start", extra={"reason": str(fault)})
         return made
 
+    def _tell(self) -> None:
+        trust = self.trust.value
+        assert trust is not None
+        signs = (trust.coming or trust.authority).issuer.certificate
+        about = {"subject": signs.subject.rfc4514_string(), "serial": f"{signs.serial_number:x}"}
+        log.info("the authority of the mesh", extra={**about, "is_coming": trust.coming is not None})
 
-def _same(one: Authority, other: Authority) -> bool:
-    return (one.issuer.certificate, one.chain, set(one.roots)) == (
-        other.issuer.certificate,
-        other.chain,
-        set(other.roots),
-    )
 
-
-def _secret(data: Mapping[str, SecretBytes]) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": OUR_OWN.name, "namespace": SYSTEM},
-        "type": OUR_TYPE,
-        "data": {key: b64encode(value.reveal()).decode() for key, value in data.items()},
-    }
+def _write(data: Mapping[str, SecretBytes], *, is_new: bool) -> Write:
+    encoded = {key: b64encode(value.reveal()).decode() for key, value in data.items()}
+    if is_new:
+        metadata = {"name": OUR_OWN.name, "namespace": OUR_OWN.namespace}
+        raw: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": OUR_TYPE}
+        return Create(raw={**raw, "data": encoded})
+    return Modify(ref=OUR_OWN, change=lambda old: {**old, "data": encoded})

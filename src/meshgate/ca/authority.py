@@ -58,9 +58,13 @@ class Authority(Struct, frozen=True, kw_only=True, eq=False):
         return b"".join(map(certificate_pem, self.chain))
 
     @property
-    def fingerprint(self) -> str:
-        """Names the certificate that signs."""
-        return fingerprint(self.issuer.certificate)
+    def signer(self) -> bytes:
+        """Equal for authorities whose certificates of workloads look the same: same issuer, same chain."""
+        return b"".join(map(certificate_digest, (self.issuer.certificate, *self.chain)))
+
+    def is_same(self, other: Authority) -> bool:
+        """Signs the same, and trusts the same."""
+        return self.signer == other.signer and set(self.roots) == set(other.roots)
 
     @property
     def ends(self) -> datetime:
@@ -87,12 +91,8 @@ _ISTIO: Final = _Keys(CA_CERT, CA_KEY, CERT_CHAIN, ROOT_CERT)
 _KUBERNETES: Final = _Keys(TLS_CERT, TLS_KEY, TLS_CERT, TLS_ROOT)
 
 
-def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 of the certificate, in hexadecimal digits."""
-    return certificate_digest(certificate).hex()
-
-
 def certificate_digest(certificate: x509.Certificate) -> bytes:
+    """SHA-256, by which certificates are told apart and sorted."""
     return certificate.fingerprint(hashes.SHA256())
 
 

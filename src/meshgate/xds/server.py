@@ -9,7 +9,7 @@ proxy of ours is a guest there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ import grpc
 import grpc.aio
 
 from meshgate.aio import Latest
-from meshgate.envoy import Resource
+from meshgate.envoy import SECRET, Resource
 from meshgate.errors import EnvironmentFault
 from meshgate.xds.guests import Guests, Nobody, Node
 from meshgate.xds.layers import TableLayers
@@ -142,6 +142,19 @@ class AdsServer:
         except TimeoutError:
             pass
         return lagging(self.state.value)
+
+    async def wait_secrets(self, timeout_s: float) -> Collection[str]:
+        """Wait until every connected proxy has accepted, or refused, the newest of the secrets that it asks for.
+
+        Returns those that have not, sorted. As with `wait_applied`, one that is about to connect is waited for.
+        """
+        self._refresh()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.state.wait_for(lambda statuses: not _awaiting(statuses, SECRET))
+        except TimeoutError:
+            pass
+        return _awaiting(self.state.value, SECRET)
 
     async def stop(self) -> None:
         """End all streams and remove the sockets."""
@@ -270,3 +283,7 @@ def _status_of(proxy: _Proxy) -> ProxyStatus:
         types=session.types,
         sent=stream.sent,
     )
+
+
+def _awaiting(statuses: Statuses, type_url: str) -> list[str]:
+    return sorted(name for name, status in statuses.items() if status.awaited or status.is_stale(type_url))

@@ -29,6 +29,10 @@ class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
         """It is connected, or about to be, and doesn't hold the newest table."""
         return (self.connected or self.awaited) and not self.synced
 
+    def is_stale(self, type_url: str) -> bool:
+        """It has asked for resources of this type and has not judged their newest versions."""
+        return any(each.type_url == type_url and each.state == "stale" for each in self.types)
+
     @property
     def is_stuck(self) -> bool:
         """It has refused something, and nothing more will happen by itself."""
