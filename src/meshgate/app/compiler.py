@@ -12,10 +12,11 @@ import msgspec
 from msgspec.structs import replace
 
 from meshgate.api import AnyResource, IstioOperator, Problem, Resources, mesh_config, mesh_layers
+from meshgate.app.credentials import credential_secrets
 from meshgate.app.tables import Tables
-from meshgate.envoy import Memo
-from meshgate.mesh import Facts, Snapshot, build
-from meshgate.plan import Proxy, plan
+from meshgate.envoy import Memo, Resource
+from meshgate.mesh import CredentialObjects, Facts, Snapshot, build
+from meshgate.plan import Plan, Proxy, part_secret_names, plan
 from meshgate.xds import ResourceTable
 
 _Inputs = tuple[frozenset[AnyResource], tuple[Proxy, ...]]
@@ -26,8 +27,10 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshot: Snapshot
     tables: Mapping[Proxy, ResourceTable]
+    secrets: Mapping[Proxy, Mapping[str, Resource]]
+    """Users' certificates for each proxy, by name."""
     problems: tuple[Problem, ...]
-    """Sorted, each once."""
+    """Sorted, each once; those that depend on the time are not among them."""
 
 
 class Compiler:
@@ -63,6 +66,7 @@ class Compiler:
         all_problems = {*problems, *found}
         self._tables.turn(snapshot.endpoints)
         tables: dict[Proxy, ResourceTable] = {}
+        secrets: dict[Proxy, Mapping[str, Resource]] = {}
         made: dict[tuple[int, ...], ResourceTable] = {}  # most proxies share all parts, for which their ids stand
         for proxy in proxies:
             planned, found = plan(snapshot, proxy, self._memo)
@@ -70,6 +74,12 @@ class Compiler:
             parts = tuple(map(id, planned.parts))
             table = made.get(parts)
             tables[proxy] = made[parts] = self._tables.of(planned) if table is None else table
+            secrets[proxy] = self._secrets(planned, proxy, snapshot)
         if all_problems != set(self._problems):
             self._problems = tuple(sorted(all_problems, key=str))
-        return Compiled(snapshot=snapshot, tables=tables, problems=self._problems)
+        return Compiled(snapshot=snapshot, tables=tables, secrets=secrets, problems=self._problems)
+
+    def _secrets(self, planned: Plan, proxy: Proxy, snapshot: Snapshot) -> Mapping[str, Resource]:
+        names = frozenset().union(*(self._memo.get(part_secret_names, part) for part in planned.parts))
+        objects = self._memo.get(CredentialObjects, snapshot.credentials)
+        return self._memo.nest(credential_secrets, names, proxy.namespace, objects)

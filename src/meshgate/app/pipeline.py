@@ -18,6 +18,7 @@ import msgspec
 from meshgate.aio import Latest
 from meshgate.api import AnyResource, Problem, Ref, has_errors
 from meshgate.app.compiler import Compiled, Compiler
+from meshgate.app.credentials import SOURCE
 from meshgate.app.objects import KINDS_COMPILED, Decoded, Raw
 from meshgate.app.proxies import proxies_of
 from meshgate.app.suppression import is_suppressed
@@ -105,6 +106,8 @@ class Pipeline:
         proxies = self._guests | pods
         compiled = self._compiler.compile(resources, proxies.values())
         tables = {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
+        for proxy_id, proxy in pods.items():  # who joins by an open port gets no secrets
+            self._ads.publish_secrets(proxy_id, SOURCE, compiled.secrets[proxy])
         for proxy_id, table in tables.items():
             self._ads.publish(proxy_id, table)
         moment = self.clock()
