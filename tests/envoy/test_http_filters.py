@@ -9,7 +9,7 @@ import pytest
 from meshgate.envoy import Memo
 from meshgate.envoy.http_filters import http_filters
 from meshgate.envoy.http_filters.order import ORDER
-from meshgate.plan.values import HttpFilter, RouterFilter
+from meshgate.plan.values import DynamicForwardProxyFilter, HttpFilter, RouterFilter
 from tests.envoy.case import ISTIO_FILTERS
 
 
@@ -27,8 +27,14 @@ def test_any_other_order_is_a_bug() -> None:
 
 
 def test_no_filter_twice() -> None:
-    with pytest.raises(AssertionError, match="out of order"):
+    with pytest.raises(AssertionError, match="come twice"):
         http_filters((RouterFilter(), RouterFilter()), Memo())
+
+
+def test_a_lookup_for_each_cache() -> None:
+    lookups = (DynamicForwardProxyFilter(dns_cache="a"), DynamicForwardProxyFilter(dns_cache="b"))
+    names = [item["name"] for item in http_filters((*lookups, RouterFilter()), Memo())]
+    assert names[0] == names[1] == "envoy.filters.http.dynamic_forward_proxy"
 
 
 def test_every_filter_of_a_plan_has_a_place_and_a_reason() -> None:

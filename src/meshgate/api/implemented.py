@@ -88,7 +88,7 @@ IMPLEMENTED: Final[Table] = {
         "workloadSelector",
         "exportTo",
     ),
-    "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"),
+    "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"),
     "ServiceEntry.spec.endpoints": _ENDPOINT,
     "WorkloadEntry.spec": _ENDPOINT,
     "PeerAuthentication.spec": (),

@@ -8,7 +8,15 @@ from meshgate.envoy.access_log import access_log
 from meshgate.envoy.http_connection_manager import http_connection_manager
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.spelling import duration, packed
-from meshgate.plan.values import HttpConnectionManagerPlan, MongoProxyPlan, NetworkFilter, TcpProxyPlan
+from meshgate.envoy.upstream import dns_cache
+from meshgate.plan.values import (
+    DynamicForwardProxySettings,
+    HttpConnectionManagerPlan,
+    MongoProxyPlan,
+    NetworkFilter,
+    SniLookup,
+    TcpProxyPlan,
+)
 from meshgate.proto import v3
 
 
@@ -22,7 +30,8 @@ def network_filters(plan: NetworkFilter, memo: Memo) -> tuple[v3.NetworkFilterDi
             return ({"name": "envoy.filters.network.mongo_proxy", "typed_config": packed(config)},)
         case TcpProxyPlan():
             proxy = memo.of(_tcp_proxy, plan)
-            return (memo.of(_alpn, plan.alpn), proxy) if plan.alpn else (proxy,)
+            before = [memo.of(_sni_lookup, plan.sni_lookup)] if plan.sni_lookup else []
+            return (*before, memo.of(_alpn, plan.alpn), proxy) if plan.alpn else (*before, proxy)
         case _:
             assert_never(plan)
 
@@ -43,6 +52,12 @@ def _alpn(protocols: tuple[str, ...], _memo: Memo) -> v3.NetworkFilterDict:
     }
     config = v3.SetFilterStateNetworkFilter(on_new_connection=[value])
     return {"name": "envoy.filters.network.set_filter_state", "typed_config": packed(config)}
+
+
+def _sni_lookup(plan: SniLookup, _memo: Memo) -> v3.NetworkFilterDict:
+    cache = dns_cache(DynamicForwardProxySettings(dns_cache=plan.dns_cache))
+    config = v3.SniDynamicForwardProxy(dns_cache_config=cache, port_value=plan.port)
+    return {"name": "envoy.filters.network.sni_dynamic_forward_proxy", "typed_config": packed(config)}
 
 
 def _tcp_proxy(plan: TcpProxyPlan, memo: Memo) -> v3.NetworkFilterDict:

@@ -57,15 +57,22 @@ def _filters(protocol: Protocol, *more: HttpFilter) -> tuple[HttpFilter, ...]:
 
 
 def outbound_manager(
-    settings: OutboundSettings, stat_prefix: str, routes: RdsReference | RouteConfigurationPlan, protocol: Protocol
+    settings: OutboundSettings,
+    stat_prefix: str,
+    routes: RdsReference | RouteConfigurationPlan,
+    protocol: Protocol,
+    dns_caches: tuple[str, ...] = (),
 ) -> HttpConnectionManagerPlan:
-    """For what a workload sends. The protocol is that of the first service of the port, as in Istio."""
+    """For what a workload sends. The protocol is that of the first service of the port, as in Istio; `dns_caches` are
+    those of the port's hosts that are looked up."""
     mesh = settings.mesh
-    dynamic = settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS
+    lookups = [DynamicForwardProxyFilter(dns_cache=cache) for cache in dns_caches]
+    if settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
+        lookups.append(DYNAMIC_DNS)
     manager = HttpConnectionManagerPlan(
         stat_prefix=stat_prefix,
         routes=routes,
-        http_filters=_filters(protocol, DYNAMIC_DNS) if dynamic else _filters(protocol),
+        http_filters=_filters(protocol, *lookups),
         normalization=_normalization(mesh),
         access_logs=access_logs(mesh),
     )

@@ -53,6 +53,11 @@ def outbound_cluster(port: int, subset: str, host: str) -> str:
     return f"outbound|{port}|{subset}|{host}"
 
 
+def dns_cache(host: str) -> str:
+    """The DNS cache of a wildcard host."""
+    return f"{host}_dfp_dns_cache"
+
+
 def parse_cluster(name: str) -> tuple[str, int, str, str] | None:
     """Direction, port, subset and host; None for names of another form.
 

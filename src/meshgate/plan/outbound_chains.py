@@ -30,11 +30,12 @@ from meshgate.mesh import (
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.domains import short_names
+from meshgate.plan.dynamic_dns import with_sni_lookup
 from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.route_matches import is_for_source
 from meshgate.plan.tcp_filters import TcpFilters, tcp_proxy_to_host, tcp_stack
-from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, NetworkFilter, RdsReference
+from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, NetworkFilter, RdsReference, TcpProxyPlan
 
 TRANSPORT_TIMEOUT = timedelta(seconds=15)
 HTTP_MATCH = FilterChainMatch(transport_protocol="raw_buffer", application_protocols=names.PLAINTEXT_HTTP_ALPN)
@@ -73,10 +74,11 @@ def _ranges(cidrs: tuple[str, ...]) -> tuple[CidrRange, ...]:
 
 
 def _http_chain(
-    settings: OutboundSettings, listener: str, route_configuration: str, protocol: Protocol
+    settings: OutboundSettings, listener: str, routes_name: str, protocol: Protocol, dns_caches: tuple[str, ...]
 ) -> FilterChainPlan:
-    routes = RdsReference(name=route_configuration)
-    return chain((outbound_manager(settings, names.outbound_stat_prefix(listener), routes, protocol),), HTTP_MATCH)
+    routes = RdsReference(name=routes_name)
+    manager = outbound_manager(settings, names.outbound_stat_prefix(listener), routes, protocol, dns_caches)
+    return chain((manager,), HTTP_MATCH)
 
 
 def _host_chain(
@@ -91,7 +93,7 @@ def _host_chain(
     number = service.ports[0].number if len(service.ports) == 1 else port.number
     match = FilterChainMatch(prefix_ranges=_ranges((cidr,) if cidr else ()), server_names=server_names)
     proxy = tcp_proxy_to_host(service.hostname, number, rule, mesh, service.origin)
-    return chain(tcp_stack(port.protocol, proxy), match)
+    return chain(tcp_stack(port.protocol, with_sni_lookup(proxy, service, number)), match)
 
 
 class OutboundChains:
@@ -100,15 +102,18 @@ class OutboundChains:
     def __init__(self, scope: Scope, whole: Scope, client: Client, settings: OutboundSettings, memo: Memo) -> None:
         """`scope`: what is seen at the listener; `whole`: at any listener."""
         self._scope = scope
+        self._whole = whole
         self._client = client
         self._settings = settings
         self._memo = memo
         self._filters = TcpFilters(whole, settings)
         self._tcp_virtual_services = [one for one in scope.virtual_services_of(MESH) if one.tcp or one.tls]
 
-    def http(self, listener: str, route_configuration: str, protocol: Protocol) -> FilterChainPlan:
+    def http(
+        self, listener: str, routes_name: str, protocol: Protocol, dns_caches: tuple[str, ...] = ()
+    ) -> FilterChainPlan:
         """The chain for HTTP."""
-        return self._memo.get(_http_chain, self._settings, listener, route_configuration, protocol)
+        return self._memo.get(_http_chain, self._settings, listener, routes_name, protocol, dns_caches)
 
     def tcp(self, service: MeshService, port: Port, place: Place) -> Iterator[FilterChainPlan]:
         """The chains for all else: of rules for the service's host, and the service's own unless a rule takes all."""
@@ -164,10 +169,16 @@ class OutboundChains:
         self, rule: TlsRule, match: TLSMatchAttributes, virtual_service: BoundVirtualService, port: Port, place: Place
     ) -> FilterChainPlan:
         cidrs = match.destination_subnets or ((place.cidr,) if place.cidr else ())
+        proxy = self._filters.to_destinations(rule.route.route, port.number, virtual_service.ref, rule.origin)
         return chain(
-            (self._filters.to_destinations(rule.route.route, port.number, virtual_service.ref, rule.origin),),
+            (self._looked_up(proxy),),
             FilterChainMatch(prefix_ranges=_ranges(cidrs), server_names=match.sni_hosts),
         )
+
+    def _looked_up(self, proxy: TcpProxyPlan) -> TcpProxyPlan:
+        """As Istio has it, only the one destination of a rule can be looked up: a cache is one service's."""
+        parsed = names.parse_cluster(proxy.clusters[0].cluster) if len(proxy.clusters) == 1 else None
+        return proxy if parsed is None else with_sni_lookup(proxy, self._whole.by_host.get(parsed[3]), parsed[1])
 
     def _server_names(self, service: MeshService, place: Place) -> tuple[str, ...]:
         """SNI is what tells services apart that share a listener; one with an address of its own needs none.

@@ -15,6 +15,7 @@ from meshgate.mesh import BoundDestinationRule, MeshService, Port, Protocol, Res
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.dns import dns_settings
+from meshgate.plan.dynamic_dns import dynamic_cluster, is_looked_up
 from meshgate.plan.endpoints import localities
 from meshgate.plan.identity import is_refused
 from meshgate.plan.load_balancing import balancing, circuit_breakers, connect_timeout, outlier_detection, tcp_keepalive
@@ -54,7 +55,9 @@ def service_clusters(
             continue
         http = upstream_http(port.protocol, policy, mesh, is_sidecar=client.role == "sidecar")
         base = msgspec.structs.replace(base, http=http)
-        if _is_original_dst(service, client) or _passes_through(rule, policy, port):
+        if service.resolving is Resolving.DYNAMIC_DNS:
+            clusters += [dynamic_cluster(base, service, client)] if is_looked_up(service, port) else []
+        elif _is_original_dst(service, client) or _passes_through(rule, policy, port):
             clusters.append(_original_dst(base, service, port))
         else:
             preferred = preference(policy, service.distribution, mesh, client.place)

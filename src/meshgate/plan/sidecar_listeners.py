@@ -30,6 +30,7 @@ from meshgate.mesh import (
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
 from meshgate.plan.client import Client
+from meshgate.plan.dynamic_dns import http_caches
 from meshgate.plan.endpoints import UNIX
 from meshgate.plan.inspectors import inspectors
 from meshgate.plan.outbound_chains import OutboundChains, Place
@@ -166,7 +167,9 @@ class OutboundListeners:
         if entry is not None and not entry.shares_routes:
             entry.shares_routes = True
             routes = str(port.number) if port.number else address
-            entry.add(self._chains.http(names.listener(address, port.number), routes, port.protocol))
+            number = port.number if self._at.port is None else self._at.takes_port
+            caches = http_caches(self._scope.by_host.values(), number)
+            entry.add(self._chains.http(names.listener(address, port.number), routes, port.protocol, caches))
 
     def _add_tcp(self, service: MeshService, port: Port, place_in_service: int) -> None:
         for place in self._places(service, port):

@@ -63,7 +63,9 @@ _RANK = {place.plan_type: rank for rank, place in enumerate(ORDER)}
 
 def http_filters(plans: Sequence[HttpFilter], memo: Memo) -> list[v3.HttpFilterDict]:
     ranks = [_RANK[type(plan)] for plan in plans]
-    assert ranks == sorted(set(ranks)), f"HTTP filters out of order: {[type(plan).__name__ for plan in plans]}"
+    once = [type(plan) for plan in plans if type(plan) is not DynamicForwardProxyFilter]  # of these one for each cache
+    assert ranks == sorted(ranks), f"HTTP filters out of order: {[type(plan).__name__ for plan in plans]}"
+    assert len(once) == len(set(once)), f"HTTP filters that come twice: {[type(plan).__name__ for plan in plans]}"
     return [memo.of(_http_filter, plan) for plan in plans]
 
 

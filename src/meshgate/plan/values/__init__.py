@@ -83,7 +83,7 @@ from meshgate.plan.values.route_match import (
     QueryMatch,
     RouteMatch,
 )
-from meshgate.plan.values.tcp import MongoProxyPlan, TcpProxyPlan, WeightedTcpCluster
+from meshgate.plan.values.tcp import MongoProxyPlan, SniLookup, TcpProxyPlan, WeightedTcpCluster
 from meshgate.plan.values.text_match import (
     HeaderTextMatch,
     TextExact,
@@ -184,6 +184,7 @@ __all__ = [
     "SecretReference",
     "ServiceMetadata",
     "SlowStart",
+    "SniLookup",
     "SocketAddress",
     "Spread",
     "TcpKeepalive",

@@ -17,6 +17,14 @@ class WeightedTcpCluster(Struct, frozen=True, kw_only=True, cache_hash=True):
     weight: int
 
 
+class SniLookup(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """The `sni_dynamic_forward_proxy` network filter: it looks the SNI up for a cluster of the same DNS cache."""
+
+    dns_cache: str
+    port: int
+    """Where the address is connected to."""
+
+
 class TcpProxyPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The `tcp_proxy` network filter. `clusters` is never empty."""
 
@@ -33,6 +41,8 @@ class TcpProxyPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
     """How many endpoints are tried until one takes the connection; None is Envoy's one."""
     alpn: tuple[str, ...] = ()
     """What is offered to the endpoint whatever its cluster says (a `set_filter_state` filter before this one)."""
+    sni_lookup: SniLookup | None = None
+    """Before the connection is made: a filter that stands before this one."""
     access_logs: tuple[AccessLog, ...] = ()
     origin: Origin | None = None
 
