@@ -45,7 +45,11 @@ PEER_AUTHENTICATION: Raw = {
     "apiVersion": "security.istio.io/v1",
     "kind": "PeerAuthentication",
     "metadata": {"name": "web", "namespace": "shop"},
-    "spec": {},
+    "spec": {
+        "selector": {"matchLabels": {"app": "web"}},
+        "mtls": {"mode": "STRICT"},
+        "portLevelMtls": {"8080": {"mode": "DISABLE"}},
+    },
 }
 SIDECAR: Raw = {
     "apiVersion": "networking.istio.io/v1",

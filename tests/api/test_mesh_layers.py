@@ -164,3 +164,20 @@ def test_setting(text: str, attribute: str, expected: object) -> None:
     for name in attribute.split("."):
         found = getattr(found, name)
     assert found == expected
+
+
+@pytest.mark.parametrize("suite", ["", "ALL", "ECDHE-RSA-AES128-GCM-SHA256", "-AES128-SHA"])
+def test_cipher_suites_that_envoy_knows(suite: str) -> None:
+    assert decode(changed(objects.CONFIG_MAP, "data.mesh", f"meshMTLS: {{cipherSuites: ['{suite}']}}\n"))[1] == ()
+
+
+def test_a_cipher_suite_that_envoy_does_not_know() -> None:
+    given = "meshMTLS: {cipherSuites: [AES128-SHA, TLS_AES_128_GCM_SHA256]}\n"
+    resource, (problem,) = decode(changed(objects.CONFIG_MAP, "data.mesh", given))
+    assert resource is None
+    assert (problem.code, problem.path) == (codes.REFUSED_BY_ENVOY, "data.mesh.meshMTLS.cipherSuites[1]")
+
+
+def test_curves_of_the_mesh_cannot_be_chosen() -> None:
+    (problem,) = decode(changed(objects.CONFIG_MAP, "data.mesh", "meshMTLS: {ecdhCurves: [P-256]}\n"))[1]
+    assert (problem.code, problem.path) == (codes.INVALID, "data.mesh.meshMTLS.ecdhCurves")

@@ -1,8 +1,6 @@
 """Which cases and calls are in scope: those whose objects decode takes, by its own table of what is implemented.
 
-A case that needs more is skipped with the kind or field path that it needs. TLS on an outbound connection is none of a
-proxy's business, and gateways take TLS off, so such calls run; TLS that a sidecar would take off needs identities,
-which are not there yet.
+A case that needs more is skipped with the kind or field path that it needs.
 """
 
 from __future__ import annotations
@@ -15,8 +13,6 @@ from tests.conformance.compiled import mesh_of
 
 _FEATURES_WITHOUT_EFFECT = frozenset({"PILOT_ENABLE_IP_AUTOALLOCATE"})
 """No ServiceEntry of the data has addresses in its status, so none is in use whatever the switch says."""
-TLS_ERRORS = frozenset({"ErrTLSError", "ErrMTLSError"})
-"""Only a listener that takes TLS off answers so."""
 
 
 def why_case_is_out(case: Case) -> str:
@@ -28,11 +24,7 @@ def why_call_is_out(case: Case, call: CaseCall) -> str:
     """Empty if the call is in scope."""
     if call.expect.error == "ErrMultipleFilterChain" and case.skip_xds_validation:
         return "Envoy would refuse Istio's listener for two equal filter chains; ours has the first one"
-    if case.proxy.type == "router":
-        return ""
-    if call.expect.error in TLS_ERRORS:
-        return "tls listener"
-    return "tls call" if call.fields.tls != "plaintext" and call.fields.call_mode == "inbound" else ""
+    return ""
 
 
 def _needs(case: Case) -> Iterator[str]:

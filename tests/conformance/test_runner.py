@@ -106,9 +106,11 @@ def test_what_is_not_implemented_is_skipped_with_its_reason(changed: Raw, reason
     assert len(outcomes) == 2
 
 
-def test_tls_that_a_proxy_would_terminate_is_skipped() -> None:
-    inbound = {**CALL, "call": {**CALL["call"], "call_mode": "inbound"}, "effective": {"tls": "tls"}}
-    assert [one.text for one in _outcomes({**CASE, "calls": [inbound]})] == ["tls call", ""]
+def test_a_call_that_only_a_refused_listener_answers_is_skipped() -> None:
+    twice = {**CALL, "expect": {"error": "ErrMultipleFilterChain"}}
+    (outcome,) = _outcomes({**CASE, "skip_xds_validation": True, "calls": [twice]})
+    assert outcome.status == "skipped"
+    assert "Envoy would refuse" in outcome.text
 
 
 def test_refused_objects_fail() -> None:

@@ -1,4 +1,4 @@
-"""What comes in: `virtualInbound` without TLS, and the clusters to the workload itself."""
+"""What comes in: `virtualInbound` where no TLS is taken, and the clusters to the workload itself."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ from tests.mesh.objects import istio, service
 from tests.plan.planned import SIDECAR, cluster, cluster_names, forward, listener, manager, mesh, planned, tcp_clusters
 
 ALPN = ("http/1.1", "h2c")
+PLAIN = istio("PeerAuthentication", "plain", "{mtls: {mode: DISABLE}}")
 
 
 def serving(*ports: str, **more: str) -> str:
-    return service("web", *ports, ip="10.96.0.1", selector="client", **more)
+    return PLAIN + service("web", *ports, ip="10.96.0.1", selector="client", **more)
 
 
 def inbound(plan: Plan) -> list[tuple[str, FilterChainMatch | None]]:
@@ -48,7 +49,7 @@ PASSTHROUGH = [
 
 
 def test_a_workload_without_a_service() -> None:
-    plan = planned("")
+    plan = planned(PLAIN)
     assert inbound(plan) == PASSTHROUGH
     found = listener(plan, "virtualInbound")
     assert found.address == SocketAddress(address="0.0.0.0", port=15006)
@@ -121,11 +122,18 @@ def test_a_cluster_can_deliver_to_localhost() -> None:
     assert endpoint.address == SocketAddress(address="127.0.0.1", port=8080)
 
 
+def aged(name: str, port: str, year: int) -> str:
+    created = f"name: {name}, creationTimestamp: '{year}-01-01T00:00:00Z',"
+    return service("web", port, ip="10.96.0.1", selector="client").replace("name: web,", created)
+
+
 def test_several_services_behind_one_port() -> None:
-    older = serving("tcp:90:8080").replace("name: web,", "name: old, creationTimestamp: '2020-01-01T00:00:00Z',")
-    newer = serving("http:80:8080").replace("name: web,", "name: web, creationTimestamp: '2021-01-01T00:00:00Z',")
-    newest = serving("http:90:8080").replace("name: web,", "name: new, creationTimestamp: '2022-01-01T00:00:00Z',")
-    plan = planned(older + newer + newest)
+    older, newer, newest = (
+        aged("old", "tcp:90:8080", 2020),
+        aged("web", "http:80:8080", 2021),
+        aged("new", "http:90:8080", 2022),
+    )
+    plan = planned(PLAIN + older + newer + newest)
     assert inbound(plan) == [*PASSTHROUGH, ("0.0.0.0_8080", raw(8080))]
     assert tcp_clusters(listener(plan, "virtualInbound").filter_chains[3]) == [("inbound|8080||", 1)]
     assert cluster(plan, "inbound|8080||").services == (

@@ -17,15 +17,17 @@ from meshgate.api import (
     HTTPFaultInjection,
     HTTPRetry,
     MeshConfig,
+    MeshTLS,
     PathNormalization,
     PathNormalizationType,
+    TLSProtocol,
     UnmatchedPreflights,
 )
 from meshgate.api import HeaderOperations as GivenOperations
-from meshgate.mesh import Facts, Protocol, World
+from meshgate.mesh import Facts, MtlsMode, Protocol, World
 from meshgate.plan.hashing import hash_policies
 from meshgate.plan.http_managers import outbound_manager
-from meshgate.plan.identity import InboundTls, inbound_tls
+from meshgate.plan.identity import inbound_tls, mutual_tls
 from meshgate.plan.inspectors import inspectors_by_port
 from meshgate.plan.outbound_settings import outbound_settings
 from meshgate.plan.retries import DEFAULT_POLICY, retry_policy
@@ -46,7 +48,9 @@ from meshgate.plan.values import (
     PortPredicate,
     RdsReference,
     RetryPolicyPlan,
+    TextPrefix,
     TlsInspectorFilter,
+    TlsParameters,
 )
 from meshgate.plan.values import PathNormalization as PlannedNormalization
 
@@ -196,5 +200,54 @@ def test_an_inspector_is_off_where_nothing_depends_on_it() -> None:
     assert inspectors_by_port([chain(application_protocols=("h2c",))]) == (HttpInspectorFilter(),)
 
 
-def test_without_identities_nothing_is_encrypted() -> None:
-    assert inbound_tls(Facts()) is InboundTls.DISABLE
+def test_the_http_inspector_is_on_for_ports_that_nobody_names() -> None:
+    only_at_8000 = [chain(transport_protocol="tls"), chain(destination_port=8000, application_protocols=("h2c",))]
+    assert inspectors_by_port(only_at_8000)[1] == HttpInspectorFilter(disabled=PortPredicate(ports=(0,)))
+
+
+MTLS = mutual_tls(MeshConfig())
+
+
+def test_mutual_tls_is_istios() -> None:
+    assert [one.name for one in MTLS.certificates] == ["default"]
+    assert MTLS.validation is not None
+    assert MTLS.validation.roots.name == "ROOTCA"
+    assert MTLS.validation.subject_alt_names == (TextPrefix(value="spiffe://cluster.local/"),)
+    assert MTLS.require_client_certificate
+    assert (MTLS.parameters.minimum_version, MTLS.parameters.maximum_version) == ("TLSv1_2", "TLSv1_3")
+    assert MTLS.parameters.cipher_suites[0] == "ECDHE-ECDSA-AES256-GCM-SHA384"
+
+
+def test_no_name_of_istios_is_agreed_on() -> None:
+    assert not [name for name in MTLS.alpn if "istio" in name]
+
+
+def test_who_calls_may_be_of_any_domain_of_the_mesh() -> None:
+    found = mutual_tls(MeshConfig(trust_domain="new.org", trust_domain_aliases=("old.org", "new.org", "cluster.local")))
+    assert found.validation is not None
+    assert found.validation.subject_alt_names == tuple(
+        TextPrefix(value=f"spiffe://{domain}/") for domain in ("new.org", "old.org", "cluster.local")
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "minimum"),
+    [
+        (TLSProtocol.TLS_AUTO, "TLSv1_2"),
+        (TLSProtocol.TLSV1_0, "TLSv1_2"),
+        (TLSProtocol.TLSV1_2, "TLSv1_2"),
+        (TLSProtocol.TLSV1_3, "TLSv1_3"),
+    ],
+)
+def test_the_meshs_oldest_version(given: TLSProtocol, minimum: str) -> None:
+    found = mutual_tls(MeshConfig(mesh_mtls=MeshTLS(min_protocol_version=given, cipher_suites=("AES128-SHA",))))
+    assert found.parameters == TlsParameters(
+        minimum_version=minimum,  # type: ignore[arg-type]  # one of its words
+        maximum_version="TLSv1_3",
+        cipher_suites=("AES128-SHA",),
+    )
+
+
+def test_what_takes_no_tls_has_none() -> None:
+    assert inbound_tls(MeshConfig(), MtlsMode.DISABLE).tls is None
+    assert {inbound_tls(MeshConfig(), mode).tls for mode in (MtlsMode.PERMISSIVE, MtlsMode.STRICT)} == {MTLS}

@@ -91,7 +91,6 @@ IMPLEMENTED: Final[Table] = {
     "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"),
     "ServiceEntry.spec.endpoints": _ENDPOINT,
     "WorkloadEntry.spec": _ENDPOINT,
-    "PeerAuthentication.spec": (),
     "Sidecar.spec.ingress": ("port", "bind", "captureMode", "defaultEndpoint", "connectionPool"),
     "Sidecar.spec.ingress.captureMode": ("DEFAULT", "IPTABLES"),
     **ACCEPTED,

@@ -32,6 +32,7 @@ WITH_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
         "inboundClusterStatName",
         "inboundTrafficPolicy",
         "localityLbSetting",
+        "meshMTLS",
         "outboundClusterStatName",
         "outboundTrafficPolicy",
         "pathNormalization",
@@ -41,6 +42,7 @@ WITH_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
         "rootNamespace",
         "tcpKeepalive",
         "trustDomain",
+        "trustDomainAliases",
     ),
     PROXIES: ("gatewayTopology", "proxyHeaders", "proxyMetadata"),
 }
@@ -66,12 +68,10 @@ WITHOUT_EFFECT: Final[Mapping[str, Mapping[str, str]]] = {
         "ingressControllerMode": _NO_INGRESS,
         "ingressSelector": _NO_INGRESS,
         "ingressService": _NO_INGRESS,
-        "meshMTLS": _NO_IDENTITIES,
         "proxyHttpPort": "it is for workloads whose connections are not captured; here all are",
         "serviceScopeConfigs": "it is for ambient meshes of several clusters",
         "serviceSettings": "it is for meshes of several clusters; this is one",
         "thriftConfig": _GONE,
-        "trustDomainAliases": _NO_IDENTITIES,
         "verifyCertificateAtClient": _GONE,
     },
     PROXIES: {

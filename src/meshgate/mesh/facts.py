@@ -17,5 +17,3 @@ class Facts(Struct, frozen=True, kw_only=True, cache_hash=True):
     cluster_id: str = "Kubernetes"
     mesh: MeshConfig = MeshConfig(access_log_file="/dev/stdout")
     """The mesh configuration, with all overlays applied (`build` does not read the ConfigMap)."""
-    identities: frozenset[str] = frozenset()
-    """Identities for which a certificate can be had. None: no TLS inside the mesh at all."""

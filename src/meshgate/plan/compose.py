@@ -31,6 +31,7 @@ from meshgate.mesh import (
     service_targets,
     sidecar_view,
     view_of,
+    workload_mtls,
 )
 from meshgate.plan import fixed_clusters, names
 from meshgate.plan.client import Client, client_of, placeless
@@ -126,7 +127,10 @@ def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarge
     outbound = memo.nest(_outbound, view, client, settings, world.headless)
     routes = memo.nest(_routes, outbound.routes, view, placeless(client), settings, proxy.namespace)
     wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
-    inbound = memo.get(virtual_inbound, world.mesh, world.facts, wildcard, targets)
+    mtls = memo.nest(
+        workload_mtls, world.peer_authentications, world.mesh.root_namespace, proxy.namespace, proxy.labels
+    )
+    inbound = memo.get(virtual_inbound, world.mesh, mtls, wildcard, targets)
     rules, sources = _inbound_rules(memo, world, proxy.namespace, targets), inbound_bind_addresses(client)
     own = memo.get(_inbound, inbound, memo.get(inbound_clusters, world.mesh, targets, rules, sources))
     return Plan(parts=(outbound.part, routes, own)), outbound.problems

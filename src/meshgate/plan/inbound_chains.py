@@ -1,22 +1,24 @@
 """`virtualInbound`: where capture sends every incoming connection; chains for each port that the workload serves.
 
-Ports that belong to no service pass through. Nobody may call the listener's own port: that would loop. What TLS the
-chains terminate is decided in `identity.py`. (istio:pilot/pkg/networking/core/listener_inbound.go)
+Ports that belong to no service pass through, with the TLS that the workload's policies ask of them. Nobody may call the
+listener's own port: that would loop. Which chains a port has is in `inbound_shapes.py`, what TLS they end in
+`identity.py`. (istio:pilot/pkg/networking/core/listener_inbound.go)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import Struct
 
 from meshgate.api import MeshConfig, Origin
-from meshgate.mesh import Facts, Protocol, ServiceTarget
+from meshgate.mesh import Protocol, ServiceTarget, WorkloadMtls
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
 from meshgate.plan.http_managers import inbound_manager
 from meshgate.plan.http_routes import NO_TIMEOUT
 from meshgate.plan.identity import InboundTls, inbound_tls
+from meshgate.plan.inbound_shapes import inbound_shapes
 from meshgate.plan.inspectors import inspectors_by_port
 from meshgate.plan.retries import inbound_retry_policy
 from meshgate.plan.tcp_filters import plain_tcp_proxy, tcp_stack
@@ -34,26 +36,6 @@ from meshgate.plan.values import (
     VirtualHostPlan,
     WeightedCluster,
 )
-
-
-class Shape(Struct, frozen=True, kw_only=True):
-    """One chain of a port: which bytes it takes, and whether it reads them as HTTP."""
-
-    http: bool
-    application_protocols: tuple[str, ...] = ()
-
-
-HTTP_ONLY = (Shape(http=True),)
-TCP_ONLY = (Shape(http=False),)
-SNIFFED = (Shape(http=True, application_protocols=names.PLAINTEXT_HTTP_ALPN), Shape(http=False))
-
-
-def shapes(tls: InboundTls, protocol: Protocol) -> tuple[Shape, ...]:
-    """The chains of a port, in Istio's order."""
-    assert tls is InboundTls.DISABLE, "the only mode without identities"
-    if protocol.is_sniffed:
-        return SNIFFED
-    return HTTP_ONLY if protocol.is_http else TCP_ONLY
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -82,11 +64,14 @@ def first_of_each_port(targets: Iterable[ServiceTarget]) -> tuple[ServiceTarget,
     return tuple(found[port] for port in sorted(found))
 
 
-def virtual_inbound(mesh: MeshConfig, facts: Facts, address: str, targets: tuple[ServiceTarget, ...]) -> ListenerPlan:
+def virtual_inbound(
+    mesh: MeshConfig, mtls: WorkloadMtls, address: str, targets: tuple[ServiceTarget, ...]
+) -> ListenerPlan:
     """The listener. `address` is the wildcard address to listen on."""
-    tls = inbound_tls(facts)
-    chains = [_black_hole(mesh), *_chains(mesh, tls, Protocol.UNSUPPORTED, _passthrough())]
-    for target in first_of_each_port(targets):
+    served = first_of_each_port(targets)
+    chains = [_black_hole(mesh), *_passthrough_chains(mesh, mtls, {target.target for target in served})]
+    for target in served:
+        tls = inbound_tls(mesh, mtls.of(target.target))
         chains += _chains(mesh, tls, target.port.protocol, _to_service(target))
     return ListenerPlan(
         name=names.VIRTUAL_INBOUND,
@@ -109,8 +94,17 @@ def _black_hole(mesh: MeshConfig) -> FilterChainPlan:
     )
 
 
-def _passthrough() -> Delivery:
+def _passthrough_chains(mesh: MeshConfig, mtls: WorkloadMtls, served: Collection[int]) -> Iterator[FilterChainPlan]:
+    """Of all ports, and of those that have a setting of their own though no service has them."""
+    yield from _chains(mesh, inbound_tls(mesh, mtls.mode), Protocol.UNSUPPORTED, _passthrough())
+    for port, mode in mtls.ports:
+        if port not in served:
+            yield from _chains(mesh, inbound_tls(mesh, mode), Protocol.UNSUPPORTED, _passthrough(port))
+
+
+def _passthrough(port: int | None = None) -> Delivery:
     return Delivery(
+        port=port,
         tcp_name=names.VIRTUAL_INBOUND,
         http_name=names.VIRTUAL_INBOUND_CATCH_ALL_HTTP,
         cluster=names.INBOUND_PASSTHROUGH,
@@ -137,15 +131,16 @@ def _to_service(target: ServiceTarget) -> Delivery:
 
 
 def _chains(mesh: MeshConfig, tls: InboundTls, protocol: Protocol, delivery: Delivery) -> Iterator[FilterChainPlan]:
-    for shape in shapes(tls, protocol):
+    for shape in inbound_shapes(tls.mode, protocol):
         yield FilterChainPlan(
             name=delivery.http_name if shape.http else delivery.tcp_name,
             match=FilterChainMatch(
                 destination_port=delivery.port,
-                transport_protocol="raw_buffer",
+                transport_protocol=shape.transport,
                 application_protocols=shape.application_protocols,
             ),
             filters=_filters(mesh, delivery, http=shape.http),
+            tls=tls.tls if shape.terminates else None,
             origin=_origin(delivery.target) if delivery.target else None,
         )
 

@@ -53,17 +53,30 @@ def inspectors_by_port(chains: Iterable[FilterChainPlan]) -> tuple[ListenerFilte
         disabled = _useless_ports(chains, needs_tls_inspector)
         found.append(TlsInspectorFilter(disabled=disabled, initial_read_buffer_size=FIRST_READ_BYTES))
     if any(needs_http_inspector(chain) for chain in chains):
-        found.append(HttpInspectorFilter(disabled=_useless_ports(chains, needs_http_inspector)))
+        found.append(HttpInspectorFilter(disabled=_ports_without_http(chains)))
     return tuple(found)
 
 
 def _useless_ports(chains: Iterable[FilterChainPlan], needs: Callable[[FilterChainPlan], bool]) -> PortPredicate | None:
     """Ports without use for an inspector; chains without a port (0 here) decide for all ports that are not named."""
-    use: dict[int, bool] = defaultdict(bool)
-    for chain in chains:
-        port = (chain.match.destination_port if chain.match else None) or 0
-        use[port] = use[port] or needs(chain)
+    use = _use_by_port(chains, needs)
     if not use[0]:
         return PortPredicate(ports=tuple(sorted(port for port in use if use[port])), negated=True)
     useless = tuple(sorted(port for port in use if port and not use[port]))
     return PortPredicate(ports=useless) if useless else None
+
+
+def _ports_without_http(chains: Iterable[FilterChainPlan]) -> PortPredicate | None:
+    """Ports without use for the HTTP inspector. As in Istio it is on for the ports that are not named, be it of use to
+    them or not: those of the chains without a port count as one more port, 0."""
+    use = _use_by_port(chains, needs_http_inspector)
+    useless = tuple(sorted(port for port in use if not use[port]))
+    return PortPredicate(ports=useless) if useless else None
+
+
+def _use_by_port(chains: Iterable[FilterChainPlan], needs: Callable[[FilterChainPlan], bool]) -> dict[int, bool]:
+    use: dict[int, bool] = defaultdict(bool)
+    for chain in chains:
+        port = (chain.match.destination_port if chain.match else None) or 0
+        use[port] = use[port] or needs(chain)
+    return use

@@ -41,6 +41,11 @@ WORKLOAD_ROOTS = "ROOTCA"
 PLAINTEXT_HTTP_ALPN = ("http/1.1", "h2c")
 """What the HTTP inspector writes."""
 
+MESH_HTTP_ALPN = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
+MESH_TCP_ALPN = ("istio-peer-exchange", "istio")
+MESH_ALPN = ("istio", "istio-peer-exchange", *MESH_HTTP_ALPN)
+"""What clients of the mesh offer; the order is Istio's."""
+
 END_OF_STAT_NAME = ";"
 """Istio ends names in statistics with it, so that its tag extraction knows where they end."""
 

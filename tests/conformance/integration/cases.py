@@ -5,7 +5,7 @@ Only what the runners read is named. Objects, expectations and Istio's resources
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,16 @@ UNIQUE = "<unique id>"
 """In a path: something that no other call has."""
 
 
+_ALPN: Mapping[tuple[str, str], str] = {
+    ("tls", "http"): "http/1.1",
+    ("tls", "http2"): "h2",
+    ("mtls", "http"): "istio-http/1.1",
+    ("mtls", "http2"): "istio-h2",
+    ("mtls", "tcp"): "istio",
+}
+"""What clients offer by TLS and protocol, unless a call says otherwise."""
+
+
 class Simulated(Struct, frozen=True, kw_only=True):
     """One proxy that the call passes, what it sees of the call, and where Istio's simulator sends it."""
 
@@ -32,8 +42,14 @@ class Simulated(Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> CallFields:
-        host = self.call.get("host_header")
-        return msgspec.convert({**self.call, "headers": {"Host": [host]} if host else {}}, CallFields)
+        """With what Istio's simulator fills in where the call says nothing of it."""
+        host, tls = self.call.get("host_header"), self.call.get("tls", "plaintext")
+        filled = {
+            "headers": {"Host": [host]} if host else {},
+            "alpn": _ALPN.get((tls, self.call.get("protocol", "tcp")), ""),
+            "sni": host or "" if tls == "tls" else "",
+        }
+        return msgspec.convert({**filled, **self.call}, CallFields)
 
 
 class LiveCall(Struct, frozen=True, kw_only=True, rename={"source": "from"}):

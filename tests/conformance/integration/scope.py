@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from meshgate.api import kind_of, unimplemented
 from tests.conformance.cases import Raw
-from tests.conformance.integration.cases import Environment, IntegrationCase, LiveCall, Simulated
+from tests.conformance.integration.cases import Environment, IntegrationCase, LiveCall
 from tests.conformance.integration.compiled import is_known
-from tests.conformance.scope import TLS_ERRORS
 
 
 def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
@@ -20,15 +19,6 @@ def why_case_is_out(environment: Environment, case: IntegrationCase) -> str:
     return ", ".join(sorted(needs))
 
 
-def why_simulation_is_out(one: Simulated) -> str:
-    """Empty if the walk is in scope: TLS that a sidecar would take off needs identities, which come later."""
-    if one.proxy.startswith("router "):
-        return ""
-    if one.observed.get("error") in TLS_ERRORS:
-        return "tls listener"
-    return "tls call" if one.fields.tls != "plaintext" and one.fields.call_mode == "inbound" else ""
-
-
 def why_expectation_is_out(call: LiveCall) -> str:
     """Why the walk alone can't say what the client would see; empty if it can."""
     if not call.simulated:
@@ -37,7 +27,7 @@ def why_expectation_is_out(call: LiveCall) -> str:
         return f"only a running mesh shows it ({call.scheme})"
     if call.follow_redirects:
         return "only a running mesh shows it (redirects are followed)"
-    return why_simulation_is_out(call.simulated[0])
+    return ""
 
 
 def _proxies(case: IntegrationCase) -> set[str]:
@@ -49,3 +39,6 @@ def _needs(raw: Raw) -> Iterator[str]:
     if kind_of(str(raw.get("apiVersion")), kind) is None:
         yield kind
     yield from unimplemented(raw)
+    servers = raw.get("spec", {}).get("servers", []) if kind == "Gateway" else []
+    if any(server.get("tls", {}).get("mode") == "AUTO_PASSTHROUGH" for server in servers):
+        yield "Gateway.spec.servers.tls.mode AUTO_PASSTHROUGH"

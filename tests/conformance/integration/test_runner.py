@@ -24,7 +24,8 @@ FILTER: Raw = {
     "spec": {},
 }
 APP: Raw = {"service": "a", "namespace": "echo", "fqdn": "a.echo.svc.cluster.local", "locality": ""}
-ENVIRONMENT: Raw = {"apps": [APP], "kube": [POD], "base_config": [FILTER], "gateway": {"ip": "10.0.0.9"}}
+GATEWAY: Raw = {"ip": "10.0.0.9", "service": "istio-ingressgateway.istio-system", "labels": {"istio": "ingressgateway"}}
+ENVIRONMENT: Raw = {"apps": [APP], "kube": [POD], "base_config": [FILTER], "gateway": GATEWAY}
 ENTRY: Raw = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "ServiceEntry",
@@ -34,6 +35,20 @@ ENTRY: Raw = {
         "addresses": ["10.1.1.1"],
         "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
         "resolution": "DNS",
+    },
+}
+AUTO_PASSTHROUGH: Raw = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "Gateway",
+    "metadata": {"name": "web", "namespace": "echo"},
+    "spec": {
+        "servers": [
+            {
+                "port": {"number": 443, "name": "tls", "protocol": "TLS"},
+                "hosts": ["*.local"],
+                "tls": {"mode": "AUTO_PASSTHROUGH"},
+            }
+        ]
     },
 }
 WEB = "outbound|80||web.test"
@@ -98,7 +113,7 @@ def test_what_is_wrong_or_broken_fails(case: Raw, tmp_path: Path, capsys: pytest
         (_with(config=[FILTER]), "EnvoyFilter"),
         (_with(config=[{"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "x"}}]), "Thing"),
         (_walking(proxy="sidecar z"), "no sidecar z in the environment"),
-        (_walking(call={**WALK, "tls": "mtls", "call_mode": "inbound"}), "tls call"),
+        (_with(config=[AUTO_PASSTHROUGH]), "tls.mode AUTO_PASSTHROUGH"),
     ],
 )
 def test_what_is_not_there_yet_is_skipped(

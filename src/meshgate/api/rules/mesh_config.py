@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from meshgate.api import codes
-from meshgate.api.mesh_config import MeshConfig, MeshTrafficPolicy
+from meshgate.api.mesh_config import MeshConfig, MeshTLS, MeshTrafficPolicy
 from meshgate.api.rules.connections import connection_pool, outlier_detection
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.header_operators import log_operator_fault
@@ -18,6 +18,7 @@ from meshgate.api.rules.load_balancer import locality, zone_aware
 from meshgate.api.rules.proxy_config import proxy_config_findings
 from meshgate.api.rules.server_tls import ecdh_curves
 from meshgate.api.rules.values import HIGHEST_PORT, MILLISECOND, duration, port
+from meshgate.api.tls_names import is_cipher_suite
 
 LONGEST_CONNECT_TIMEOUT: Final = timedelta(hours=1)
 
@@ -44,8 +45,8 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
         yield from zone_aware("zoneAwareLbSetting", mesh.zone_aware_lb_setting, detects_outliers=True)
     if mesh.default_inbound_http_retry_policy:
         yield from _inbound_retries(mesh)
-    if mesh.mesh_mtls and mesh.mesh_mtls.ecdh_curves:
-        yield Finding("meshMTLS.ecdhCurves", "curves cannot be chosen inside the mesh")
+    if mesh.mesh_mtls:
+        yield from _mesh_mtls("meshMTLS", mesh.mesh_mtls)
     if mesh.tls_defaults:
         yield from ecdh_curves("tlsDefaults.ecdhCurves", mesh.tls_defaults.ecdh_curves)
     if mesh.default_traffic_policy:
@@ -56,6 +57,16 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
             if fault:
                 yield Finding(f"serviceSettings[{index}].hosts[{number}]", fault)
     yield from proxy_config_findings("defaultConfig", mesh.default_config)
+
+
+def _mesh_mtls(path: str, tls: MeshTLS) -> Findings:
+    """istiod hands the ciphers on as they are; Envoy would refuse every listener for one that it does not know."""
+    if tls.ecdh_curves:
+        yield Finding(f"{path}.ecdhCurves", "curves cannot be chosen inside the mesh")
+    for index, suite in enumerate(tls.cipher_suites):
+        if not is_cipher_suite(suite):
+            at, text = f"{path}.cipherSuites[{index}]", f'"{suite}" is no cipher suite of TLS 1.2 or older'
+            yield Finding(at, text, "those of TLS 1.3 cannot be chosen", code=codes.REFUSED_BY_ENVOY)
 
 
 def _captured_ports(mesh: MeshConfig) -> Findings:
