@@ -90,7 +90,7 @@ class Mesh:
         return [
             *("--http-port", str(self.http_port), "--https-port", str(self.https_port)),
             *("--pod-cidr", self.pod_cidr, "--service-cidr", self.service_cidr, "--lb-cidr", self.lb_cidr),
-            *("--xds-port", "0"),
+            *("--xds-port", "0", "--xds-tls-port", "0"),
         ]
 
     def up(self, *arguments: str | Path) -> None:

@@ -28,6 +28,7 @@ from meshgate.app.feeds import Feeds
 from meshgate.app.garbage import set_aside
 from meshgate.app.guests import PlannedGuests
 from meshgate.app.identities import Identities
+from meshgate.app.joining import Joining
 from meshgate.app.machine import MachineParts
 from meshgate.app.mesh_authority import MeshAuthority, Wish
 from meshgate.app.options import Options
@@ -123,7 +124,10 @@ class ControlPlane:
         self._options = options
         self._holder = holder
         self._edge_options = EdgeOptions(
-            host_address=options.host_address, http_port=options.http_port, https_port=options.https_port
+            host_address=options.host_address,
+            http_port=options.http_port,
+            https_port=options.https_port,
+            joining_port=options.xds_tls_port,
         )
         check_options(self._edge_options)
         ranges = parse_ranges(options.pod_cidr, options.service_cidr, options.lb_cidr)
@@ -158,11 +162,14 @@ class ControlPlane:
         )
         if options.lab:
             self._lab = Lab(self.runtime, self._mesh, holder, self.store)
-        self.edge = Edge(self.runtime, self.ads, self._mesh, self._edge_options)
+        self.tokens = AccountTokens(self.store, issuer_of(self._mesh.domain))
+        joining = Joining(self.ads, self.pipeline, self.identities, self.authority.trust, self.tokens, _now)
+        self.edge = Edge(
+            self.runtime, self.ads, self._mesh, self._edge_options, joining if options.xds_tls_port else None
+        )
         self._machine = MachineParts(
             self.pipeline, self._door, self.feeds, self.edge, self.runtime, self._told, self._lab
         )
-        self.tokens = AccountTokens(self.store, issuer_of(self._mesh.domain))
         self.status = MeshStatus(self.pipeline, self.ads, self._machine)
 
     async def open(self) -> None:

@@ -45,6 +45,7 @@ class Held(Struct, kw_only=True):
     """What one proxy has."""
 
     proxy: Proxy
+    dns_names: tuple[str, ...] = ()
     order: Order | None = None
     """What the certificate was made from."""
     secret: Resource | None = None
@@ -79,9 +80,9 @@ class Identities:
         self._signers: Latest[frozenset[bytes]] = Latest(frozenset())
         """Of all certificates that are out."""
 
-    async def open(self, proxy_id: str, proxy: Proxy) -> None:
+    async def open(self, proxy_id: str, proxy: Proxy, dns_names: tuple[str, ...] = ()) -> None:
         """Give the proxy a certificate, before it can ask for one."""
-        held = Held(proxy=proxy)
+        held = Held(proxy=proxy, dns_names=dns_names)
         trust = self._trust.value
         if trust is not None:
             await self._make([held], trust)
@@ -201,6 +202,7 @@ class Identities:
             identity=spiffe_id(self._mesh().trust_domain, proxy.namespace, proxy.service_account),
             lifetime=settings.lifetime,
             rsa_bits=settings.rsa_bits,
+            dns_names=held.dns_names,
         )
 
     def _settings(self) -> CertificateSettings:

@@ -13,6 +13,7 @@ POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/16"
 LB_CIDR = "10.245.0.0/24"
 XDS_PORT = 15010
+XDS_TLS_PORT = 15012
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +37,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     https_port: int = 443
     xds_port: int = XDS_PORT
     """Loopback port of the plaintext ADS; 0: none."""
+    xds_tls_port: int = XDS_TLS_PORT
+    """Port of the host where proxies elsewhere get certificates and join; 0: none."""
     dns_upstream: str = ""
     """`ADDRESS:PORT` that names outside the mesh are asked of; empty: the host's resolvers."""
 

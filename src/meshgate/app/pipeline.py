@@ -165,7 +165,7 @@ class Pipeline:
 
     def dismiss(self, proxy_id: str) -> None:
         """Plan for it no more."""
-        del self._guests[proxy_id]
+        self._guests.pop(proxy_id, None)
 
     async def wait_built(self, revision: int) -> Built:
         """Wait until everything up to a revision is in. The caller sets the deadline.

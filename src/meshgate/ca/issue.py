@@ -29,6 +29,8 @@ class Order(Struct, frozen=True, kw_only=True):
     lifetime: timedelta = LIFETIME
     rsa_bits: int = 0
     """0: an ECDSA key with the curve P-256."""
+    dns_names: tuple[str, ...] = ()
+    """Of the control plane, which is called by its name."""
 
 
 class Issued(Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ def issue(authority: Authority, orders: Iterable[Order], now: datetime) -> list[
 def _issue(authority: Authority, order: Order, now: datetime, chain: bytes) -> Issued:
     key = new_key(order.rsa_bits)
     terms = Terms(now=now, lifetime=order.lifetime, serial=x509.random_serial_number())
-    made = workload_certificate(authority.issuer, key.public_key(), order.identity, terms)
+    made = workload_certificate(authority.issuer, key.public_key(), order.identity, terms, order.dns_names)
     return Issued(
         chain_pem=certificate_pem(made) + chain,
         key_pem=SecretBytes(key_pem(key)),

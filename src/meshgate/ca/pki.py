@@ -8,6 +8,7 @@ and ends before its authority does. (istio:security/pkg/pki/util/generate_cert.g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -65,11 +66,14 @@ def root_certificate(key: PrivateKey, organization: str, terms: Terms) -> x509.C
     return _signed(builder, key)
 
 
-def workload_certificate(issuer: Issuer, key: PublicKey, identity: str, terms: Terms) -> x509.Certificate:
+def workload_certificate(
+    issuer: Issuer, key: PublicKey, identity: str, terms: Terms, dns_names: Sequence[str] = ()
+) -> x509.Certificate:
     """A certificate for whoever has this key and is this SPIFFE id; it ends no later than the issuer's own.
 
-    The issuer is valid at `terms.now`.
+    The issuer is valid at `terms.now`. Who is called by a name instead of an identity has `dns_names`, too.
     """
+    names = [x509.UniformResourceIdentifier(identity), *map(x509.DNSName, dns_names)]
     ends = min(terms.now + terms.lifetime, issuer.certificate.not_valid_after_utc)
     builder = (
         _builder(key, x509.Name([]), issuer.certificate.subject, terms)
@@ -81,7 +85,7 @@ def workload_certificate(issuer: Issuer, key: PublicKey, identity: str, terms: T
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_authority_key(issuer.certificate), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(identity)]), critical=True)
+        .add_extension(x509.SubjectAlternativeName(names), critical=True)
     )
     return _signed(builder, issuer.key)
 

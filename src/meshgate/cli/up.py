@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from meshgate.app.options import LB_CIDR, POD_CIDR, SERVICE_CIDR, XDS_PORT, Options
+from meshgate.app.options import LB_CIDR, POD_CIDR, SERVICE_CIDR, XDS_PORT, XDS_TLS_PORT, Options
 from meshgate.cli.connection import api_socket, data_dir_option
 from meshgate.cli.lab import lab_lines
 from meshgate.errors import EnvironmentFault, UsageError
@@ -53,6 +53,13 @@ LOG_LINES_SHOWN = 20
     default=XDS_PORT,
     show_default=True,
     help="loopback port of the plaintext ADS (no secrets); 0: none",
+)
+@click.option(
+    "--xds-tls-port",
+    type=click.IntRange(0, 65535),
+    default=XDS_TLS_PORT,
+    show_default=True,
+    help="where proxies elsewhere get certificates and join, by token or certificate; 0: nowhere",
 )
 @click.option(
     "--dns-upstream", default="", metavar="ADDRESS:PORT", help="asked for names outside the mesh  [the host's]"

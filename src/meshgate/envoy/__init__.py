@@ -6,6 +6,7 @@ Reads `plan` values; gives `Resource`s and bootstrap JSON; may import plan, api 
 from meshgate.envoy.bootstrap import BootstrapInput, bootstrap, envoy_arguments
 from meshgate.envoy.edge import EDGE_NODE, EdgeInput, EdgePort, edge_bootstrap, edge_resources
 from meshgate.envoy.emit import emit, emit_load_assignment
+from meshgate.envoy.joining import JoiningPort
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.node import ISTIO_VERSION, node_id
 from meshgate.envoy.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Resource, Resources, resource_json
@@ -23,6 +24,7 @@ __all__ = [
     "BootstrapInput",
     "EdgeInput",
     "EdgePort",
+    "JoiningPort",
     "Memo",
     "ProxyPorts",
     "Resource",

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from meshgate.envoy.bootstrap import bootstrap_file, process_bootstrap
 from meshgate.envoy.emit import emit, emit_load_assignment
+from meshgate.envoy.joining import JoiningPort, joining_cluster, joining_listener
 from meshgate.envoy.memo import Memo
 from meshgate.envoy.resource import Resources
 from meshgate.plan.values import (
@@ -63,17 +64,18 @@ def edge_bootstrap(given: EdgeInput) -> bytes:
     return bootstrap_file(spelled)
 
 
-def edge_resources(ports: Iterable[EdgePort], memo: Memo | None = None) -> Resources:
-    """Listeners, clusters and endpoints for these ports, in any order."""
+def edge_resources(
+    ports: Iterable[EdgePort], memo: Memo | None = None, *, joining: JoiningPort | None = None
+) -> Resources:
+    """Listeners, clusters and endpoints for these ports, in any order, and where proxies elsewhere join."""
     ports = sorted(set(ports))
     targets = {port.target: port.sockets for port in ports}
-    emitted = emit(
-        _EdgePlan(
-            clusters=tuple(_cluster(target) for target in sorted(targets)),
-            listeners=tuple(_listener(port) for port in ports),
-        ),
-        memo,
-    )
+    clusters = [_cluster(target) for target in sorted(targets)]
+    listeners = [_listener(port) for port in ports]
+    if joining is not None:
+        clusters.append(joining_cluster(joining))
+        listeners.append(joining_listener(joining))
+    emitted = emit(_EdgePlan(clusters=tuple(clusters), listeners=tuple(listeners)), memo)
     found = (emit_load_assignment(_assignment(target, sockets), memo) for target, sockets in sorted(targets.items()))
     return replace(emitted, endpoints=tuple(found))
 

@@ -3,7 +3,8 @@
 The process runs in the capsule as containers do: own PID and mount namespace, a uid of its own, no capability but
 that of binding low ports. It sees nothing of the mesh but its ADS socket and the gateways' directories for the edge.
 Its listeners and clusters come over ADS and follow the `EdgeFacts` as they change; a connection is handed on as it
-is, with a PROXY header, so the gateway sees the client's address.
+is, with a PROXY header, so the gateway sees the client's address. One more port is where proxies elsewhere join: there
+the edge ends TLS, and hands calls on to the control plane with what it knows of the caller's certificate.
 
 A port that somebody else has is left out and told in `state`; it is tried again until it is free.
 """
@@ -15,13 +16,14 @@ import json
 import logging
 import os
 from datetime import UTC, datetime
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from meshgate.aio import Latest
 from meshgate.envoy import EdgeInput, EdgePort, edge_bootstrap, edge_resources, envoy_arguments
-from meshgate.host.edge_ports import EDGE_PROXY, EDGE_SOCKET, EdgeFacts, EdgeOptions, edge_ports
+from meshgate.host.edge_ports import EDGE_PROXY, EDGE_SOCKET, EdgeFacts, EdgeOptions, edge_ports, joining_port
 from meshgate.host.pods.back_off import BackOff
 from meshgate.host.pods.building import MeshOnMachine
 from meshgate.host.pods.places import (
@@ -41,6 +43,7 @@ from meshgate.xds.unix_socket import SocketOwner
 
 log = logging.getLogger(__name__)
 
+JOINING_SOCKET: Final = "join"
 CONTAINER_ID: Final = "edge/envoy/0"
 LOG_POD: Final = "edge"
 STOP_GRACE_S: Final = 2.0
@@ -48,6 +51,14 @@ TRY_AGAIN_S: Final = 2.0
 """Between looks at ports that somebody else has."""
 _LOW_PORTS = "CAP_NET_BIND_SERVICE"
 _FIRST_PAUSE_S = 0.2
+
+
+class JoiningDoor(Protocol):
+    """The control plane's side of proxies elsewhere."""
+
+    async def open(self, socket_path: Path, owner: User) -> None:
+        """Serve at this path whom this user, who ends TLS, hands on."""
+        ...
 
 
 class TakenPort(Struct, frozen=True, kw_only=True):
@@ -69,12 +80,21 @@ class EdgeState(Struct, frozen=True, kw_only=True):
 class Edge:
     """Owned by the control plane's loop."""
 
-    def __init__(self, runtime: Runtime, ads: AdsServer, mesh: MeshOnMachine, options: EdgeOptions) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        ads: AdsServer,
+        mesh: MeshOnMachine,
+        options: EdgeOptions,
+        door: JoiningDoor | None = None,
+    ) -> None:
+        """Without a door nobody joins."""
         self.state: Latest[EdgeState] = Latest(EdgeState())
         self._runtime = runtime
         self._ads = ads
         self._mesh = mesh
         self._options = options
+        self._door = door
         self._directory = mesh.places.run / "e"
         self._mine: frozenset[int] = frozenset()
         self._uid = -1
@@ -109,28 +129,31 @@ class Edge:
 
     async def _publish(self, facts: EdgeFacts) -> None:
         """Publish what can be had, again and again as long as something is missing; until newer facts come."""
-        wanted = edge_ports(facts, self._options, VIEW_EDGE, EDGE_SOCKET)
+        gateways = edge_ports(facts, self._options, VIEW_EDGE, EDGE_SOCKET)
+        joining = joining_port(self._options, f"{VIEW_ADS}/{JOINING_SOCKET}") if self._door is not None else None
+        wanted = (*gateways, *((joining,) if joining is not None else ()))
         while True:
-            taken = tuple(found for port in wanted if (found := self._taken(port)) is not None)
+            taken = tuple(found for port in wanted if (found := self._taken(port.address, port.port)) is not None)
             numbers = {each.port for each in taken}
-            ports = tuple(port for port in wanted if port.port not in numbers)
-            self._mine = frozenset(port.port for port in ports)
-            resources = edge_resources(ports)
+            ports = tuple(port for port in gateways if port.port not in numbers)
+            joins = joining if joining is not None and joining.port not in numbers else None
+            self._mine = frozenset(port.port for port in wanted) - numbers
+            resources = edge_resources(ports, joining=joins)
             self._ads.publish(EDGE_PROXY, table_of((*resources.clusters, *resources.endpoints, *resources.listeners)))
             self.state.set(EdgeState(facts=facts, ports=ports, taken=taken))
             if not taken:
                 return
             await asyncio.sleep(TRY_AGAIN_S)
 
-    def _taken(self, port: EdgePort) -> TakenPort | None:
-        if port.port in self._mine:
+    def _taken(self, address: str, port: int) -> TakenPort | None:
+        if port in self._mine:
             return None
-        obstacle = find_obstacle(port.address, port.port)
+        obstacle = find_obstacle(address, port)
         if obstacle is None:
             return None
         if obstacle.uids == {self._uid}:
             return None  # our own Envoy's, since before our restart
-        return TakenPort(port=port.port, reason=obstacle.text)
+        return TakenPort(port=port, reason=obstacle.text)
 
     # --- the process ----------------------------------------------------------------------------------------------
 
@@ -156,6 +179,8 @@ class Edge:
         await self._runtime.open_log(LOG_POD)
         owner = SocketOwner(uid=user.uid, gid=user.gid)
         await self._ads.open(EDGE_PROXY, self._directory / "ads" / ADS_SOCKET, owner=owner)
+        if self._door is not None:
+            await self._door.open(self._directory / "ads" / JOINING_SOCKET, user)
 
     def _user(self) -> User:
         """The one under which it runs since before our restart, else a new one."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from meshgate.envoy import EdgePort
+from meshgate.envoy import EdgePort, JoiningPort
 from meshgate.errors import UsageError
 from meshgate.plan.names import edge_listener, edge_socket_path
 
@@ -32,6 +32,8 @@ class EdgeOptions(Struct, frozen=True, kw_only=True):
     host_address: str = "127.0.0.1"
     http_port: int = 80
     https_port: int = 443
+    joining_port: int = 0
+    """Where proxies elsewhere join; 0: nowhere."""
 
 
 class EdgeGateway(Struct, frozen=True, kw_only=True, order=True):
@@ -89,8 +91,18 @@ def check_options(options: EdgeOptions) -> None:
         raise UsageError(
             f'--host-address "{options.host_address}" is not an address', hint='such as "127.0.0.1" or "0.0.0.0"'
         ) from fault
-    for flag, port in (("--http-port", options.http_port), ("--https-port", options.https_port)):
+    given: dict[int, str] = {}
+    flags = ("--http-port", "--https-port", "--xds-tls-port")
+    for flag, port in zip(flags, (options.http_port, options.https_port, options.joining_port), strict=True):
         if not 0 <= port < 65536:
             raise UsageError(f"{flag} {port} is not a port", hint="1 to 65535, or 0 for none")
-    if options.http_port and options.http_port == options.https_port:
-        raise UsageError(f"--http-port and --https-port are both {options.http_port}", hint="give them different ports")
+        if port and port in given:
+            raise UsageError(f"{given[port]} and {flag} are both {port}", hint="give them different ports")
+        given[port] = flag
+
+
+def joining_port(options: EdgeOptions, socket: str) -> JoiningPort | None:
+    """Where proxies elsewhere join, if they may: at the address of the host's other ports."""
+    if not options.joining_port:
+        return None
+    return JoiningPort(address=options.host_address, port=options.joining_port, socket=socket)

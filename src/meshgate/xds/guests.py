@@ -1,7 +1,8 @@
-"""Proxies that are none of our pods: whoever connects to the plaintext port and says what it is.
+"""Proxies that are none of our pods: whoever connects to a port and says what it is.
 
 An Envoy outside of all pods, a tool that asks what some proxy would get, a load test. They are planned for as long as
-one of their streams is open, by what their node says, and never count among the mesh's own proxies.
+one of their streams is open, by what their node says, and never count among the mesh's own proxies. At the plaintext
+port anybody is shown what is no secret; who joins by TLS has to prove its identity, and gets that one's certificate.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
+
+from meshgate.errors import MeshgateError
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,30 @@ class Guests(Protocol):
 
     def farewell(self, proxy_id: str) -> None:
         """Its last stream has ended."""
+        ...
+
+
+class NotAdmitted(MeshgateError):
+    """Who would join may not, with gRPC's name of the status."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Doorkeeper(Protocol):
+    """Who decides about proxies that join, and plans for them."""
+
+    def admit(self, headers: Mapping[str, str], node: Node) -> str:
+        """The id under which it is served: nobody else's, who has not proven the same. Raises NotAdmitted."""
+        ...
+
+    async def welcome(self, proxy_id: str, node: Node) -> None:
+        """Publish for it from now on, its secrets first."""
+        ...
+
+    def farewell(self, proxy_id: str) -> None:
+        """Its last stream has ended; also if its welcome was broken off."""
         ...
 
 

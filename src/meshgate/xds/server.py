@@ -1,15 +1,17 @@
 """The ADS server: tables of resources in, Envoys served, what each of them holds out.
 
 Each proxy has a Unix socket and a gRPC server of its own (one server can't tell its sockets apart): who connects there
-is that proxy, whatever it says of itself. Only there are secrets given. An optional TCP port on loopback shows any
-proxy's resources to whoever names its node id, never secrets; such readers don't count as the proxy. Whoever is no
-proxy of ours is a guest there.
+is that proxy, whatever it says of itself. An optional TCP port on loopback shows any proxy's resources to whoever names
+its node id, never secrets; such readers don't count as the proxy. Whoever is no proxy of ours is a guest there.
+Proxies elsewhere that prove who they are join by TLS, which ends before it gets here: they get the secrets of the
+identity that they have proven.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,15 +20,18 @@ import grpc
 import grpc.aio
 
 from meshgate.aio import Latest
+from meshgate.ca.service import headers_of
 from meshgate.envoy import SECRET, Resource
 from meshgate.errors import EnvironmentFault
-from meshgate.xds.guests import Guests, Nobody, Node
+from meshgate.xds.guests import Doorkeeper, Guests, Nobody, Node, NotAdmitted
 from meshgate.xds.layers import TableLayers
 from meshgate.xds.push import SharedBytes, delta_node, parse_delta, parse_world, world_bytes, world_node
 from meshgate.xds.session import DeltaSession, ResourceTable, Responses, WorldSession
 from meshgate.xds.status import ProxyStatus, Statuses, lagging
 from meshgate.xds.stream import Context, Dialect, Dialog, Stream, read
 from meshgate.xds.unix_socket import SocketOwner, bind_unix
+
+log = logging.getLogger(__name__)
 
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _LARGEST_REQUEST = 64 << 20
@@ -62,6 +67,7 @@ class AdsServer:
         self._proxies: dict[str, _Proxy] = {}
         self._responses = Responses()
         self._port_server: grpc.aio.Server | None = None
+        self._joining_server: grpc.aio.Server | None = None
         self._guests: Guests = Nobody()
         self._outdated: set[str] = set()
         """Proxies whose status is to be told anew."""
@@ -104,6 +110,25 @@ class AdsServer:
         self._port_server = server
         await server.start()
         return bound
+
+    async def open_joining(
+        self,
+        socket_path: Path,
+        doorkeeper: Doorkeeper,
+        handlers: Sequence[grpc.GenericRpcHandler[bytes, bytes]] = (),
+        *,
+        owner: SocketOwner | None = None,
+    ) -> None:
+        """Serve proxies elsewhere, and whatever `handlers` serve, at this path: TLS ended before it.
+
+        The owner's headers are believed. What is published for who is admitted goes to it whole, secrets included.
+        """
+        assert self._joining_server is None, "proxies join at one place"
+        server = self._server(partial(self._serve_joined, doorkeeper))
+        server.add_generic_rpc_handlers(tuple(handlers))
+        bind_unix(server, socket_path, owner)
+        self._joining_server = server
+        await server.start()
 
     def publish(self, proxy_id: str, table: ResourceTable) -> None:
         """From now on this is what the proxy should hold, besides its secrets; what differs is sent at once."""
@@ -160,9 +185,10 @@ class AdsServer:
         """End all streams and remove the sockets."""
         for proxy_id in list(self._proxies):
             await self.close(proxy_id)
-        if self._port_server is not None:
-            await self._port_server.stop(grace=None)
-            self._port_server = None
+        for server in (self._port_server, self._joining_server):
+            if server is not None:
+                await server.stop(grace=None)
+        self._port_server = self._joining_server = None
 
     def _server(self, serve: _Serve) -> grpc.aio.Server:
         server = grpc.aio.server(options=_OPTIONS)
@@ -214,6 +240,34 @@ class AdsServer:
             if proxy.is_guest and not proxy.readers:
                 del self._proxies[proxy_id]
                 self._guests.farewell(proxy_id)
+
+    async def _serve_joined(
+        self, doorkeeper: Doorkeeper, dialect: Dialect, _requests: object, context: Context
+    ) -> None:
+        raw = await read(context)
+        if raw is None:
+            return
+        node = dialect.node(raw)
+        try:
+            proxy_id = doorkeeper.admit(headers_of(context), node)
+        except NotAdmitted as refused:
+            log.warning("a proxy may not join", extra={"node": node.id, "reason": refused.text})
+            await context.abort(grpc.StatusCode[refused.code], refused.text)
+        proxy = self._proxies.setdefault(proxy_id, _Proxy())
+        is_first, proxy.is_guest = not proxy.streams, True
+        stream = self._stream(dialect, proxy_id)
+        proxy.streams.append(stream)
+        try:
+            if is_first:
+                await doorkeeper.welcome(proxy_id, node)
+            elif proxy.layers.whole is not None:
+                stream.offer(proxy.layers.whole)
+            await stream.run(raw, context)
+        finally:
+            proxy.streams.remove(stream)
+            if not proxy.streams:
+                self._proxies.pop(proxy_id, None)
+                doorkeeper.farewell(proxy_id)
 
     def _offer(self, proxy_id: str, proxy: _Proxy) -> None:
         whole = proxy.layers.whole
