@@ -15,8 +15,8 @@ from tests.app.web import web
 
 
 class Parrot:
-    async def ask(self, namespace: str, pod: str, target: str) -> bytes:
-        return f"{namespace}/{pod}{target}".encode()
+    async def ask(self, namespace: str, pod: str, target: str, method: str = "GET") -> bytes:
+        return f"{method} {namespace}/{pod}{target}".encode()
 
 
 def test_what_it_should_hold_is_told_without_secrets(tmp_path: Path) -> None:
@@ -50,7 +50,9 @@ def test_a_pod_without_an_address_has_no_plan_yet(tmp_path: Path) -> None:
 def test_envoy_is_asked_by_its_own_paths(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
         views = ProxyViews(rig.ads, Parrot())
-        assert await views.config_dump("shop", "web", "mask=bootstrap") == b"shop/web/config_dump?mask=bootstrap"
-        assert await views.clusters("shop", "web") == b"shop/web/clusters?format=json"
+        assert await views.config_dump("shop", "web", "mask=bootstrap") == b"GET shop/web/config_dump?mask=bootstrap"
+        assert await views.clusters("shop", "web") == b"GET shop/web/clusters?format=json"
+        assert await views.logging("shop", "web", "") == b"POST shop/web/logging"
+        assert await views.logging("shop", "web", "http=off") == b"POST shop/web/logging?http=off"
 
     run(test, tmp_path)

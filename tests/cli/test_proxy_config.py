@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import doctest
 import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
 
+import meshgate.cli.proxy_config_log
+import meshgate.cli.targets
 from meshgate.cli.group import main
 from meshgate.store.core import Create
 from tests.explain.dump.recorded import CLUSTERS, CONFIG_DUMP
@@ -37,7 +41,7 @@ def told(directory: Path, *arguments: str) -> tuple[int, list[tuple[str, str, st
 
     async def scenario() -> tuple[int, list[tuple[str, str, str]]]:
         async with running_api(directory) as api:
-            api.store.transact([Create(raw=pod())])
+            api.store.transact([Create(raw=pod(labels={"app": "web"}))])
             api.proxies.dump, api.proxies.hosts = CONFIG_DUMP.read_bytes(), CLUSTERS.read_bytes()
             return await asyncio.to_thread(call, *arguments, "--data-dir", str(directory)), api.proxies.asked
 
@@ -182,3 +186,46 @@ def test_what_is_not_there(
 def test_without_a_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("pc", "cluster", "web", "--data-dir", str(tmp_path)) == 1
     assert "no mesh is running" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        (["web"], []),
+        (["-l", "app=web"], []),
+        (["web", "--level", "warn"], ["level=warning"]),
+        (["web", "--level", "http:debug,misc=off,info"], ["level=info", "http=debug", "misc=off"]),
+        (["web", "-r"], ["level=warning", "misc=error"]),
+    ],
+    ids=str,
+)
+def test_levels_of_loggers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], changes: list[str]
+) -> None:
+    code, asked = told(tmp_path, "pc", "log", *arguments)
+    assert (code, [what for _, _, what in asked]) == (0, ["logging ", *(f"logging {each}" for each in changes)])
+    assert capsys.readouterr().out.startswith("web.default:\nactive loggers:\n  http: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 64, "log requires pod name or --selector"),
+        (["web", "-l", "a=b"], 64, "log requires pod name or --selector"),
+        (["web", "-r", "--level", "off"], 64, "--level cannot be combined with --reset"),
+        (["web", "--level", "loud"], 64, "unrecognized logging level: loud"),
+        (["web", "--level", "redis:debug"], 64, "unrecognized logger name: redis"),
+        (["-l", "app=gone"], 1, "no pods found"),
+    ],
+    ids=str,
+)
+def test_levels_that_cannot_be_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, said: str
+) -> None:
+    assert told(tmp_path, "pc", "log", *arguments)[0] == code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [meshgate.cli.proxy_config_log, meshgate.cli.targets])
+def test_examples_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0

@@ -140,3 +140,17 @@ def test_a_pod_without_a_proxy(tour: TourMesh) -> None:
             assert 'pod "bare" has no proxy: it has no container "istio-proxy"' in done.stderr
     finally:
         tour.mesh.meshgate("delete", "pod/bare")
+
+
+def test_levels_of_loggers_change_while_it_runs(tour: TourMesh) -> None:
+    def levels(*arguments: str) -> dict[str, str]:
+        told = tour.mesh.meshgate("pc", "log", "deploy/sleep", *arguments).stdout
+        assert re.match(r"sleep-\S+\.default:\nactive loggers:\n", told)
+        return dict(re.findall(r"^  (\w+): (\w+)$", told, re.MULTILINE))
+
+    before = levels()
+    assert (before["http"], before["misc"]) == ("warning", "error")
+    changed = levels("--level", "http:debug,misc:off")
+    assert (changed["http"], changed["misc"], changed["router"]) == ("debug", "off", "warning")
+    assert set(levels("--level", "info").values()) == {"info"}
+    assert levels("-r") == before

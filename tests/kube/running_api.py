@@ -127,6 +127,10 @@ class PaperProxies:
         self._note(namespace, pod, "clusters")
         return self.hosts
 
+    async def logging(self, namespace: str, pod: str, change: str) -> bytes:
+        self._note(namespace, pod, f"logging {change}")
+        return f"active loggers:\n  http: {change}\n  misc: error\n".encode()
+
     async def resources(self, namespace: str, pod: str) -> Mapping[str, Any]:
         self._note(namespace, pod, "resources")
         return self.wanted

@@ -32,7 +32,23 @@ def test_what_envoy_says_is_handed_on_as_it_is(tmp_path: Path) -> None:
                 assert api.proxies.asked.pop() == ("default", "web", query)
             assert await api.client.proxy_clusters("web", "default") == b'{"b" : 2}'
             assert await api.client.proxy_resources("web", "default") == {"clusters": []}
-            assert api.proxies.asked == [("default", "web", "clusters"), ("default", "web", "resources")]
+            assert [what for _, _, what in api.proxies.asked] == ["clusters", "resources"]
+
+    run(scenario)
+
+
+def test_levels_of_loggers_are_changed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_api(tmp_path) as api:
+            api.store.transact([Create(raw=pod())])
+            assert (await api.client.proxy_logging("web", "default")).startswith("active loggers:\n")
+            await api.client.proxy_logging("web", "default", level="debug")
+            await api.client.proxy_logging("web", "default", "http2", "off")
+            assert [what for _, _, what in api.proxies.asked] == [
+                "logging ",
+                "logging level=debug",
+                "logging http2=off",
+            ]
 
     run(scenario)
 
@@ -43,6 +59,10 @@ def test_what_envoy_says_is_handed_on_as_it_is(tmp_path: Path) -> None:
         pytest.param("GET", f"{ROOT}/config_dump?section=keys", 400, 'unknown section "keys"', id="section"),
         pytest.param("GET", f"{ROOT}/quitquitquit", 404, "404 page not found", id="not to be asked"),
         pytest.param("POST", f"{ROOT}/config_dump", 404, "404 page not found", id="not to be posted"),
+        pytest.param("GET", f"{ROOT}/logging", 404, "404 page not found", id="to be posted"),
+        pytest.param("POST", f"{ROOT}/logging?level=loud", 400, "unrecognized logging level: loud", id="level"),
+        pytest.param("POST", f"{ROOT}/logging?logger=a&level=", 400, "unrecognized logging level: ", id="no level"),
+        pytest.param("POST", f"{ROOT}/logging?logger=a%26b&level=off", 400, "unrecognized logger name", id="logger"),
         pytest.param("GET", ROOT.replace("web", "gone") + "/clusters", 404, 'pods "gone" not found', id="no pod"),
         pytest.param("GET", ROOT.replace("default", "x") + "/resources", 404, 'pods "web" not found', id="namespace"),
         pytest.param("GET", ROOT.replace("web", "bare") + "/clusters", 400, 'pod "bare" has no proxy', id="no proxy"),

@@ -15,8 +15,8 @@ from meshgate.xds.server import AdsServer
 class AdminInterfaces(Protocol):
     """The Envoys' own words."""
 
-    async def ask(self, namespace: str, pod: str, target: str) -> bytes:
-        """The answer to a GET."""
+    async def ask(self, namespace: str, pod: str, target: str, method: str = "GET") -> bytes:
+        """The answer to a request."""
         ...
 
 
@@ -33,9 +33,16 @@ class ProxyViews:
     async def clusters(self, namespace: str, pod: str) -> bytes:
         return await self._interfaces.ask(namespace, pod, "/clusters?format=json")
 
+    async def logging(self, namespace: str, pod: str, change: str) -> bytes:
+        return await self._interfaces.ask(namespace, pod, f"/logging{'?' if change else ''}{change}", "POST")
+
     async def resources(self, namespace: str, pod: str) -> Mapping[str, Any]:
         table = self._ads.table_of(proxy_id(namespace, pod))
         if table is None:
-            text = f'nothing is planned yet for the proxy of pod "{pod}": it has no address'
-            raise StatusFault(text, code=503, reason="ServiceUnavailable")
+            raise _not_planned(pod)
         return await asyncio.to_thread(table_json, table)  # thousands of clusters take a second
+
+
+def _not_planned(pod: str) -> StatusFault:
+    text = f'nothing is planned yet for the proxy of pod "{pod}": it has no address'
+    return StatusFault(text, code=503, reason="ServiceUnavailable")

@@ -16,6 +16,7 @@ import click
 from meshgate.cli.aliases import AliasedGroup
 from meshgate.cli.connection import data_dir_option, namespace_option
 from meshgate.cli.printing import json_text, table_text, yaml_text
+from meshgate.cli.proxy_config_log import log
 from meshgate.cli.proxy_dumps import DumpSource
 from meshgate.errors import UsageError
 
@@ -246,7 +247,9 @@ def whole(
         print_value(whole_json(dump), output)
 
 
+command.add_command(log)
 command.aliases = {
+    "o": "log",
     "clusters": "cluster",
     "c": "cluster",
     "listeners": "listener",

@@ -197,6 +197,12 @@ class Client:
         """What the pod's proxy should hold, secrets apart, as Envoy's documentation writes it."""
         return msgspec.json.decode(await self._proxy(pod, namespace, "resources"), type=dict[str, Any])
 
+    async def proxy_logging(self, pod: str, namespace: str, logger: str = "", level: str = "") -> str:
+        """The loggers of the pod's Envoy and their levels; after one of them, or all, was given a level."""
+        query = [(name, value) for name, value in (("logger", logger), ("level", level)) if value]
+        request = Request(method="POST", path=_proxy_path(pod, namespace, "logging"), query=query)
+        return (await self._connection.send(request)).decode()
+
     async def wait_applied(self, timeout_s: int, resource_version: str = "") -> Raw:
         """Wait until every connected proxy has acknowledged what the store says (at that version); then the status.
 
@@ -207,7 +213,7 @@ class Client:
         return await self._read(f"{OWN}/wait", query)
 
     async def _proxy(self, pod: str, namespace: str, what: str, query: Sequence[tuple[str, str]] = ()) -> bytes:
-        path = f"{OWN}/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/proxy/{what}"
+        path = _proxy_path(pod, namespace, what)
         return await self._connection.send(Request(method="GET", path=path, query=query, repeatable=True))
 
     async def _read(self, path: str, query: Sequence[tuple[str, str]] = (), *, accept: str = "application/json") -> Raw:
@@ -221,6 +227,10 @@ class Client:
         data = msgspec.json.encode(body)
         request = Request(method=method, path=path, query=query, body=data, content_type=content_type)
         return msgspec.json.decode(await self._connection.send(request), type=dict[str, Any])
+
+
+def _proxy_path(pod: str, namespace: str, what: str) -> str:
+    return f"{OWN}/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/proxy/{what}"
 
 
 def _place(raw: Raw) -> tuple[Kind, str, str]:

@@ -20,15 +20,15 @@ class HostProxies:
     def __init__(self, kubelet: Kubelet) -> None:
         self._kubelet = kubelet
 
-    async def ask(self, namespace: str, pod: str, target: str) -> bytes:
-        """The answer to a GET. StatusFault if the proxy does not run, does not answer, or refuses."""
+    async def ask(self, namespace: str, pod: str, target: str, method: str = "GET") -> bytes:
+        """The answer to a request. StatusFault if the proxy does not run, does not answer, or refuses."""
         worker = self._kubelet.worker(namespace, pod)
         sidecar = worker.sidecar if worker is not None else None
         if sidecar is None:
             raise bad_request(f'container "{PROXY}" in pod "{pod}" is waiting to start: ContainerCreating')
         try:
             async with asyncio.timeout(ANSWER_S):
-                status, body = await ask_admin(sidecar.admin_socket, "GET", target)
+                status, body = await ask_admin(sidecar.admin_socket, method, target)
         except TimeoutError:
             raise _unavailable(pod, f"it has not answered within {ANSWER_S:.0f} s") from None
         except (OSError, asyncio.IncompleteReadError, ValueError) as fault:

@@ -45,6 +45,10 @@ class Proxies(Protocol):
         """What it answers to `/clusters?format=json`."""
         ...
 
+    async def logging(self, namespace: str, pod: str, change: str) -> bytes:
+        """Its loggers and their levels, after `LOGGER=LEVEL` (of all: `level=LEVEL`); "" changes nothing."""
+        ...
+
     async def resources(self, namespace: str, pod: str) -> Mapping[str, Any]:
         """What it should hold: JSON by `clusters`, `endpoints`, `listeners`, `routes`; no secrets."""
         ...

@@ -3,12 +3,14 @@
     config_dump[?section=clusters]   what Envoy says of its configuration, one section or all with the endpoints
     clusters                         what it says of its endpoints
     resources                        what it was told, or is about to be told; without secrets
+    logging[?logger=http&level=debug]  by POST: its loggers' levels, after one (or without `logger` all) was changed
 
 Only these are to be had of Envoy's admin interface, which can also stop the proxy. Envoy leaves private keys out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -35,6 +37,10 @@ SECTIONS: Mapping[str, str] = {
 """Envoy's query for each section: what istioctl asks, and the secrets that a proxy waits for."""
 
 
+LEVELS = ("trace", "debug", "info", "warning", "error", "critical", "off")
+LOGGER = re.compile(r"[a-z0-9_]+")
+
+
 class Look(NamedTuple):
     request: web.Request
     namespace: str
@@ -43,9 +49,13 @@ class Look(NamedTuple):
 
 
 async def look_into_proxy(look: Look, deps: KubeDeps) -> web.Response:
-    if look.what not in ("config_dump", "clusters", "resources"):
+    by_get = ("config_dump", "clusters", "resources")
+    if look.what not in (by_get if look.request.method == "GET" else ("logging",)):
         return page_not_found()
     _check_pod(look, deps)
+    if look.what == "logging":
+        told = await deps.proxies.logging(look.namespace, look.pod, _change(Query(look.request)))
+        return web.Response(body=told, content_type="text/plain")
     if look.what == "resources":
         return respond(await deps.proxies.resources(look.namespace, look.pod))
     if look.what == "clusters":
@@ -55,6 +65,18 @@ async def look_into_proxy(look: Look, deps: KubeDeps) -> web.Response:
         raise bad_request(f'unknown section "{section}": expected one of {", ".join(sorted(SECTIONS)[1:])}')
     dump = await deps.proxies.config_dump(look.namespace, look.pod, SECTIONS[section])
     return web.Response(body=dump, content_type=JSON)
+
+
+def _change(query: Query) -> str:
+    """A change of levels as Envoy takes it; it gets nothing that we do not know."""
+    logger, level = query.text("logger"), query.text("level")
+    if not level and not logger:
+        return ""
+    if level not in LEVELS:
+        raise bad_request(f"unrecognized logging level: {level}; expected one of {', '.join(LEVELS)}")
+    if logger and not LOGGER.fullmatch(logger):
+        raise bad_request(f"unrecognized logger name: {logger}")
+    return f"{logger or 'level'}={level}"
 
 
 def _check_pod(look: Look, deps: KubeDeps) -> None:

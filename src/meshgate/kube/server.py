@@ -173,7 +173,7 @@ class _Api:
                 return await mesh_status(request, self._deps)
             case (("GET" | "POST"), "wait"):
                 return await wait(request, self._deps)
-            case "GET", "namespaces", namespace, "pods", pod, "proxy", what:
+            case (("GET" | "POST"), "namespaces", namespace, "pods", pod, "proxy", what):
                 return await look_into_proxy(Look(request, namespace, pod, what), self._deps)
         return page_not_found()
 
