@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from meshgate.app.door import Door
-from meshgate.envoy import ISTIO_VERSION
+from meshgate.app.mesh_authority import Wish
+from meshgate.envoy import ISTIO_VERSION, SECRET
 from meshgate.errors import EnvironmentFault
 from meshgate.host.sidecar import ProxyPod
 from meshgate.host.views import User
@@ -51,6 +52,24 @@ def test_a_proxy_is_served_by_the_door_and_told_of(tmp_path: Path) -> None:
         await door.close(pod.uid)
         await door.close(pod.uid)
         assert not (tmp_path / "x").exists()
+
+    run(test, tmp_path)
+
+
+def test_a_proxy_whose_door_is_opened_again_gets_everything_again(tmp_path: Path) -> None:
+    async def test(rig: Rig) -> None:
+        await rig.authority.open(Wish("cluster.local"))
+        await rig.apply(gateway("*"))
+        pod = gateway_pod(rig)
+        door = Door(rig.ads, rig.pipeline, rig.identities)
+        for _ in range(2):
+            await door.open(pod, tmp_path / "x", ME)
+            async with ads_client(f"unix:{tmp_path}/x") as client:
+                await client.say("cds")
+                assert (await client.hear()).resources
+                await client.ask(SECRET, "ROOTCA", "default")
+                assert [each.name for each in (await client.hear()).resources] == ["ROOTCA", "default"]
+        await door.close(pod.uid)
 
     run(test, tmp_path)
 

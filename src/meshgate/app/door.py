@@ -46,6 +46,7 @@ class Door:
         if proxy is None:
             raise EnvironmentFault(f'the pod "{name}" is not there any more')
         self._open[pod.uid] = name
+        self._ads.publish(name, self._pipeline.built.value.tables[name])  # a second opening finds nothing of the first
         await self._identities.open(name, proxy)
         await self._ads.open(name, socket_path, owner=SocketOwner(uid=owner.uid, gid=owner.gid))
         return proxy

@@ -22,7 +22,7 @@ from meshgate.ca import Authority, Trust, announced, authority_of, authority_sec
 from meshgate.ca.issue import new_authority
 from meshgate.host.controllers.root_certificates import KEY as ROOTS_KEY
 from meshgate.host.controllers.root_certificates import NAME as ROOTS_NAME
-from meshgate.store.core import Create, Modify, StatusFault, Write, meta
+from meshgate.store.core import Create, Modify, Raw, StatusFault, Write, meta
 from meshgate.store.sqlite import Store
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ class MeshAuthority:
         self._now = now
         self._wish = Wish("")
         self._changed = asyncio.Event()
+        self._seen: dict[Ref, Raw | None] = {}
+        """The objects as they were read last."""
 
     async def open(self, wish: Wish) -> None:
         """Find the authority, or make one; trust what the run before has trusted, too."""
@@ -95,11 +97,13 @@ class MeshAuthority:
         self._changed.clear()
 
     async def _watch(self) -> None:
-        async for event in self._store.watch({"Secret", "Namespace"}):
-            metadata = meta(event.raw) if event.raw else {}
-            where = metadata.get("namespace", ""), metadata.get("name", "")
-            if where in {(each.namespace, each.name) for each in (PLUGGED_IN, OUR_OWN, _NAMESPACE)}:
+        """The store gives the same value for an object that did not change."""
+        async for _ in self._store.revision:
+            if any(self._get(ref) is not raw for ref, raw in self._seen.items()):
                 self._changed.set()
+
+    def _get(self, ref: Ref) -> Raw | None:
+        return self._store.get(ref.kind, ref.namespace, ref.name)
 
     async def _look(self) -> None:
         """Take the authority that the Secrets say, if one of them is good."""
@@ -115,13 +119,14 @@ class MeshAuthority:
             self._tell()
 
     def _read_both(self) -> tuple[_Found, _Found]:
+        self._seen = {ref: self._get(ref) for ref in (PLUGGED_IN, OUR_OWN, _NAMESPACE)}
         plugged_in, own = self._read(PLUGGED_IN), self._read(OUR_OWN)
         self.problems.set((*plugged_in.problems, *own.problems))
         return plugged_in, own
 
     def _read(self, ref: Ref) -> _Found:
         """The authority of a Secret; none, and no problem, without one."""
-        raw = self._store.get(ref.kind, ref.namespace, ref.name)
+        raw = self._get(ref)
         if raw is None:
             return _Found(None, ())
         resource, problems = decode(raw)
@@ -138,7 +143,7 @@ class MeshAuthority:
             return frozenset()  # somebody has written to it while it was not looked after: it is put right
 
     def _has_namespace(self) -> bool:
-        raw = self._store.get(_NAMESPACE.kind, _NAMESPACE.namespace, _NAMESPACE.name)
+        raw = self._get(_NAMESPACE)
         return raw is not None and "deletionTimestamp" not in meta(raw)
 
     def _is_old(self, authority: Authority) -> bool:
@@ -156,6 +161,7 @@ class MeshAuthority:
                 self._store.transact([_write(authority_secret(made), is_new=existing.authority is None)])
             except StatusFault as fault:
                 log.error("the authority cannot be stored and is gone at the next start", extra={"reason": str(fault)})
+            self._seen[OUR_OWN] = self._get(OUR_OWN)
         return made
 
     def _tell(self) -> None:
