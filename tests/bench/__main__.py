@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from tests.bench import (
+    certificates,
     change_to_effect,
     compile_time,
     control_plane_memory,
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "version": version_command.measure,
     "rate": request_rate.measure,
     "compile": compile_time.measure,
+    "certificates": certificates.measure,
     "xds": xds_load.measure,
 }
 
