@@ -18,6 +18,7 @@ from cryptography import x509
 from meshgate.app.account_tokens import AccountTokens
 from meshgate.app.joining import Joining
 from meshgate.app.mesh_authority import Wish
+from meshgate.ca.grants import Granted
 from meshgate.ca.pki import certificate_pem, is_issued_by
 from meshgate.envoy import LISTENER, SECRET
 from meshgate.host.views import User
@@ -61,8 +62,16 @@ class Watched(Joining):
 class Elsewhere:
     """Who calls: a channel to the socket, and tokens to call with."""
 
-    def __init__(self, rig: Rig, tokens: AccountTokens, channel: grpc.aio.Channel, left: asyncio.Event) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        tokens: AccountTokens,
+        channel: grpc.aio.Channel,
+        left: asyncio.Event,
+        granted: Sequence[Granted],
+    ) -> None:
         self.rig = rig
+        self.granted = granted
         self.tokens = tokens
         self.channel = channel
         self.left = left
@@ -105,11 +114,14 @@ def _run(test: Callable[[Elsewhere], Awaitable[None]], directory: Path) -> None:
         await rig.built()
         await rig.authority.open(Wish("cluster.local"))
         tokens = AccountTokens(rig.store, ISSUER, lambda: rig.now)
-        joining = Watched(rig.ads, rig.pipeline, rig.identities, rig.authority.trust, tokens, lambda: rig.now)
+        granted: list[Granted] = []
+        joining = Watched(
+            rig.ads, rig.pipeline, rig.identities, rig.authority.trust, tokens, lambda: rig.now, granted.append
+        )
         joining.left = asyncio.Event()
         await joining.open(directory / "join", User(uid=os.geteuid(), gid=os.getegid()))
         async with grpc.aio.insecure_channel(f"unix:{directory / 'join'}") as channel:
-            await test(Elsewhere(rig, tokens, channel, joining.left))
+            await test(Elsewhere(rig, tokens, channel, joining.left, granted))
 
     run(joined, directory)
 
@@ -147,6 +159,7 @@ def test_a_token_or_a_certificate_gives_the_callers_own_identity(tmp_path: Path)
             assert chain[0].public_key() == ec_key(9).public_key()
             assert is_issued_by(chain[0], chain[-1])
             assert certificate_pem(chain[-1]) in trust.roots_pem
+            assert elsewhere.granted[-1].ends == chain[0].not_valid_after_utc, "its signer stays trusted until then"
 
     _run(test, tmp_path)
 

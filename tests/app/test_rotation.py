@@ -118,13 +118,13 @@ def test_the_old_root_stays_until_what_was_signed_for_others_has_ended(monkeypat
 
     async def test() -> None:
         async with rotating(trust_in(authority(1))) as rig:
-            rig.rotation.signed(NOW + timedelta(hours=5))
-            rig.rotation.signed(NOW + timedelta(hours=3))
+            rig.rotation.signed(authority(1), NOW + timedelta(hours=5))
+            rig.rotation.signed(authority(1), NOW + timedelta(hours=3))
             rig.proxies.roots.set()
             rig.proxies.certificates.set()
             rig.trust.set(coming())
             await rig.until_switched()
-            rig.rotation.signed(NOW + timedelta(days=90))  # by the new authority
+            rig.rotation.signed(authority(2), NOW + timedelta(days=90))  # by the new authority
             rig.now += timedelta(hours=4)
             before = len(rig.proxies.asked.value)
             await rig.proxies.asked.wait_for(lambda asked: len(asked) > before + 2)

@@ -26,8 +26,10 @@ def _signing(by: Authority | None) -> Signing:
 
 def _asked(by: Authority | None = None, **changes: object) -> list[x509.Certificate]:
     request = CertificateRequest(**{"csr": csr(ec_key(9)), **changes})  # type: ignore[arg-type]  # fields by name
-    raw = certificate_for(certificate_request(request), CALLER, _signing(by or authority()))
-    return [x509.load_pem_x509_certificate(each.encode()) for each in parse_certificate_response(raw)]
+    granted = certificate_for(certificate_request(request), CALLER, _signing(by or authority()))
+    chain = [x509.load_pem_x509_certificate(each.encode()) for each in parse_certificate_response(granted.response)]
+    assert granted.ends == chain[0].not_valid_after_utc
+    return chain
 
 
 def _refusal(raw: bytes, by: Authority | None = None) -> NotGranted:

@@ -39,6 +39,7 @@ from meshgate.app.reports import Reports
 from meshgate.app.rotation import Rotation
 from meshgate.app.status import MeshStatus
 from meshgate.app.welcome import welcome
+from meshgate.ca.grants import Granted
 from meshgate.errors import MeshgateError
 from meshgate.host.controllers import Settings, reconcile
 from meshgate.host.dns import DnsServer, Forwarder, HostServers, parse_upstream
@@ -163,7 +164,9 @@ class ControlPlane:
         if options.lab:
             self._lab = Lab(self.runtime, self._mesh, holder, self.store)
         self.tokens = AccountTokens(self.store, issuer_of(self._mesh.domain))
-        joining = Joining(self.ads, self.pipeline, self.identities, self.authority.trust, self.tokens, _now)
+        joining = Joining(
+            self.ads, self.pipeline, self.identities, self.authority.trust, self.tokens, _now, self._granted
+        )
         self.edge = Edge(
             self.runtime, self.ads, self._mesh, self._edge_options, joining if options.xds_tls_port else None
         )
@@ -289,6 +292,10 @@ class ControlPlane:
             roots = trust.roots_pem.decode() if trust is not None else ""
             self._controllers = replace(self._controllers, roots_pem=roots)
             self._settle(("ConfigMap",))
+
+    def _granted(self, granted: Granted) -> None:
+        """Who has signed for others stays trusted until that has ended."""
+        self.rotation.signed(granted.authority, granted.ends)
 
     def _settle(self, changed: Collection[str]) -> Collection[str]:
         now = _now().strftime("%Y-%m-%dT%H:%M:%SZ")

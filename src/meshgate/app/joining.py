@@ -20,7 +20,7 @@ from meshgate.app.identities import Identities
 from meshgate.app.pipeline import Pipeline
 from meshgate.ca import Trust
 from meshgate.ca.callers import Caller, NobodyCalls, caller_of
-from meshgate.ca.grants import Signing
+from meshgate.ca.grants import Granted, Signing
 from meshgate.ca.service import CertificateService
 from meshgate.host.edge_ports import EDGE_PROXY
 from meshgate.host.views import User
@@ -47,6 +47,7 @@ class Joining:
         trust: Latest[Trust | None],
         tokens: AccountTokens,
         now: Callable[[], datetime],
+        granted: Callable[[Granted], None],
     ) -> None:  # size: one parameter for each part
         self._ads = ads
         self._pipeline = pipeline
@@ -54,11 +55,12 @@ class Joining:
         self._trust = trust
         self._tokens = tokens
         self._now = now
+        self._granted = granted
 
     async def open(self, socket_path: Path, owner: User) -> None:
         """Serve at this path whom the edge, which runs as this user, hands on; give it what it shows them."""
         await self._identities.open(EDGE_PROXY, CONTROL_PLANE, NAMES)
-        service = CertificateService(self._caller, self._signing)
+        service = CertificateService(self._caller, self._signing, self._granted)
         await self._ads.open_joining(
             socket_path, self, [service.handler()], owner=SocketOwner(uid=owner.uid, gid=owner.gid)
         )

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from meshgate.aio import Latest
-from meshgate.ca import Trust, settled, switched
+from meshgate.ca import Authority, Trust, settled, switched
 from meshgate.ca.issue import LIFETIME
 
 log = logging.getLogger(__name__)
@@ -53,12 +53,9 @@ class Rotation:
         """Of certificates that were signed for others, the last by who has signed them."""
         self._unknown = _NEVER
 
-    def signed(self, ends: datetime) -> None:
+    def signed(self, authority: Authority, ends: datetime) -> None:
         """A certificate was signed whose key is not ours and which we cannot replace: until it ends, it is trusted."""
-        trust = self._trust.value
-        assert trust is not None, "somebody has signed"
-        signer = trust.authority.signer
-        self._ends[signer] = max(ends, self._ends.get(signer, _NEVER))
+        self._ends[authority.signer] = max(ends, self._ends.get(authority.signer, _NEVER))
 
     async def run(self) -> None:
         """Take the next step whenever there is one, for ever."""

@@ -43,6 +43,14 @@ class Signing(Struct, frozen=True, kw_only=True):
     now: datetime
 
 
+class Granted(Struct, frozen=True, kw_only=True):
+    """The response to a request, and what has to be known of it as long as it is valid."""
+
+    response: bytes
+    authority: Authority
+    ends: datetime
+
+
 def checked_caller(caller: Callable[[Mapping[str, str]], Caller], headers: Mapping[str, str]) -> Caller:
     """Who calls, by its headers; NotGranted for nobody."""
     try:
@@ -51,8 +59,8 @@ def checked_caller(caller: Callable[[Mapping[str, str]], Caller], headers: Mappi
         raise NotGranted("UNAUTHENTICATED", nobody.text) from None
 
 
-def certificate_for(raw: bytes, caller: Caller, signing: Signing) -> bytes:
-    """The response to a request, for a known caller. Signs: call it outside of the event loop. Raises NotGranted."""
+def certificate_for(raw: bytes, caller: Caller, signing: Signing) -> Granted:
+    """A certificate for a known caller. Signs: call it outside of the event loop. Raises NotGranted."""
     request = parse_certificate_request(raw)
     if request is None:
         raise NotGranted("INVALID_ARGUMENT", "this is no IstioCertificateRequest")
@@ -72,7 +80,8 @@ def certificate_for(raw: bytes, caller: Caller, signing: Signing) -> bytes:
     except CsrFault as fault:
         raise NotGranted("INVALID_ARGUMENT", fault.text) from None
     chain = dict.fromkeys((made, *authority.chain, _root(authority)))
-    return certificate_response(certificate_pem(each).decode() for each in chain)
+    response = certificate_response(certificate_pem(each).decode() for each in chain)
+    return Granted(response=response, authority=authority, ends=made.not_valid_after_utc)
 
 
 def _root(authority: Authority) -> x509.Certificate:

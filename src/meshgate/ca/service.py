@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from meshgate.ca.callers import Caller
-from meshgate.ca.grants import NotGranted, Signing, certificate_for, checked_caller
+from meshgate.ca.grants import Granted, NotGranted, Signing, certificate_for, checked_caller
 from meshgate.proto.certificates import METHOD, SERVICE
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,16 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 class CertificateService:
     """Owned by one event loop."""
 
-    def __init__(self, caller: Callable[[Mapping[str, str]], Caller], signing: Callable[[], Signing]) -> None:
+    def __init__(
+        self,
+        caller: Callable[[Mapping[str, str]], Caller],
+        signing: Callable[[], Signing],
+        granted: Callable[[Granted], None],
+    ) -> None:
+        """`granted` is told of each certificate before its caller gets it."""
         self._caller = caller
         self._signing = signing
+        self._granted = granted
 
     def handler(self) -> grpc.GenericRpcHandler[bytes, bytes]:
         """For a server whose callers' headers can be trusted."""
@@ -43,7 +50,9 @@ class CertificateService:
             caller = checked_caller(self._caller, headers_of(context))
             if len(raw) > _LARGEST_BYTES:
                 raise NotGranted("INVALID_ARGUMENT", f"a request has at most {_LARGEST_BYTES} bytes")
-            return await asyncio.to_thread(certificate_for, raw, caller, self._signing())
+            granted = await asyncio.to_thread(certificate_for, raw, caller, self._signing())
+            self._granted(granted)
+            return granted.response
         except NotGranted as refusal:
             log.warning(
                 "a certificate is not granted",
