@@ -6,9 +6,11 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -116,6 +118,22 @@ def test_grpc_echo_tells_and_fails_as_asked() -> None:
     said, failed, again = [json.loads(line) for line in done.stdout.splitlines()]
     assert (said["told"]["name"], said["told"]["metadata"]["user"]) == ("v1", "one")
     assert (failed["code"], failed["details"], again["code"]) == ("UNAVAILABLE", "as asked", "OK")
+
+
+def test_httpbin_speaks_tls_where_it_has_a_certificate(tmp_path: Path) -> None:
+    new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    files = ("-out", str(tmp_path / "crt"), "-keyout", str(tmp_path / "key"))
+    subprocess.run([*new, *names, *files], check=True, capture_output=True)
+    context = ssl.create_default_context(cafile=tmp_path / "crt")
+    with running("httpbin", "--cert", str(tmp_path / "crt"), "--key", str(tmp_path / "key")) as port:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", port))):  # a silent client holds nobody up
+            connection = http.client.HTTPSConnection("localhost", port, timeout=5, context=context)
+            with contextlib.closing(connection):
+                connection.request("GET", "/status/204")
+                assert connection.getresponse().status == 204
+        with pytest.raises(ConnectionError):
+            get(port, "/")
 
 
 def test_load_counts_what_it_did() -> None:

@@ -1,6 +1,6 @@
 """A small HTTP mirror in the manner of httpbin: tells what reached it.
 
-    python3 -m meshgate.apps.httpbin --port 8000 [--name v1]
+    python3 -m meshgate.apps.httpbin --port 8000 [--name v1] [--cert FILE --key FILE]
 
     /status/CODE           that status; /status/CODE/NAME only from instances whose name begins so, 200 from others
     /delay/SECONDS         waits before it answers, 10 at most
@@ -76,8 +76,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--name", default=os.environ.get("HOSTNAME", "httpbin"))
+    parser.add_argument("--cert", default="", help="a certificate in PEM: the server speaks TLS")
+    parser.add_argument("--key", default="", help="its key")
     given = parser.parse_args()
-    serve(given.port, mirror(given.name))
+    serve(given.port, mirror(given.name), given.cert, given.key)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
@@ -60,8 +61,15 @@ class Handler(BaseHTTPRequestHandler):
         sys.stdout.flush()
 
 
-def serve(port: int, handler: type[Handler]) -> None:
-    """Serve until TERM or INT."""
+def _secured(listening: socket.socket, certificate: str, key: str) -> ssl.SSLSocket:
+    """A handshake waits for its client in the thread that serves it, not where connections are taken."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key or None)
+    return context.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
+
+
+def serve(port: int, handler: type[Handler], certificate: str = "", key: str = "") -> None:
+    """Serve until TERM or INT; by TLS where files with a certificate and its key are given."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         sys.exit(0)
@@ -69,5 +77,7 @@ def serve(port: int, handler: type[Handler]) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     with Server(("0.0.0.0", port), handler) as server:
+        if certificate:
+            server.socket = _secured(server.socket, certificate, key)
         print(f"listening on {port}", flush=True)
         server.serve_forever()
