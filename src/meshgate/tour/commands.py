@@ -41,9 +41,10 @@ def commands(scenarios: Sequence[Scenario], directory: str) -> str:
         based += missing
         lines += [f"meshgate apply -f {name}.yaml" for name in missing]
         lines += [AVAILABLE] if missing else []
-        if scenario.gateway is not None:
-            lines.append(f"export GW=$({gateway_line(scenario.gateway)})")
+        first = next((step for step in scenario.steps if step.is_outside), None)
         for step in scenario.steps:
+            if step is first and scenario.gateway is not None:
+                lines.append(f"export GW=$({gateway_line(scenario.gateway)})")
             if step.capture is not None:
                 where = f"{step.capture.labels} in {step.capture.namespace}, port {step.capture.port}"
                 lines.append(f"# meanwhile the tour captures what goes over the wire to {where}")

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from meshgate.errors import MeshgateError
 from meshgate.tour.cases import SCENARIOS
-from meshgate.tour.checks import Seen, faults_of
+from meshgate.tour.checks import Matches, Seen, faults_of
 from meshgate.tour.commands import AVAILABLE, gateway_line
 from meshgate.tour.demo import free_port
 from meshgate.tour.ranges import free_arguments
@@ -27,6 +27,7 @@ from meshgate.tour.wire import captured
 from meshgate.tour.workshop import Workshop
 
 POLL_S = 0.1
+ADDRESS = r"[\d.]+"
 OUTPUT_SHOWN = 2000
 """Characters of a command's output that are shown where something is wrong: the last ones."""
 
@@ -73,8 +74,10 @@ class Tour:
         fault = ""
         try:
             self._base(scenario)
-            self._know(scenario)
+            self._workshop.variables = {}
             for step in scenario.steps:
+                if step.is_outside and "GW" not in self._workshop.variables:
+                    self._find_gateway(scenario)
                 done.append(step)
                 self._do(step)
         except Failed as failed:
@@ -112,13 +115,11 @@ class Tour:
         if missing:
             self._do(Step(command=AVAILABLE))
 
-    def _know(self, scenario: Scenario) -> None:
-        """Variables and names of the scenario."""
-        self._workshop.variables = {}
-        address = ""
-        if scenario.gateway is not None:
-            address = self._do(Step(command=gateway_line(scenario.gateway))).text.strip()
-            self._workshop.variables["GW"] = address
+    def _find_gateway(self, scenario: Scenario) -> None:
+        """Where commands outside go: the scenario's hosts are at its gateway."""
+        assert scenario.gateway is not None, "commands outside go to a gateway"
+        found = self._do(Step(command=gateway_line(scenario.gateway), sees=(Matches(ADDRESS, 1),), within_s=10))
+        self._workshop.variables["GW"] = address = found.text.strip()
         self._workshop.know_hosts(scenario.hosts, address)
 
     def _undo(self, done: Sequence[Step]) -> str:

@@ -17,7 +17,7 @@ from meshgate.tour.checks import Seen
 from meshgate.tour.scenarios_data import scenario_names, scenario_text
 
 LONGEST_S = 180.0
-_WITH_HOSTS = 'mount --bind "$1" /etc/hosts && exec bash -c "$2"'
+_WITH_HOSTS = 'mount --bind "$1" /etc/hosts && exec bash -o pipefail -c "$2"'
 
 
 class Workshop:
@@ -33,7 +33,7 @@ class Workshop:
 
     def run(self, command: str, *, is_outside: bool = False, timeout_s: float = LONGEST_S) -> Seen:
         """Run a line of shell; what came of it."""
-        words = ["bash", "-c", command]
+        words = ["bash", "-o", "pipefail", "-c", command]
         if is_outside:
             words = ["unshare", "--mount", "sh", "-c", _WITH_HOSTS, "sh", str(self._hosts), command]
         try:

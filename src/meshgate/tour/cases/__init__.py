@@ -12,6 +12,8 @@ from meshgate.tour.cases import (
     s09_egress_install,
     s10_service_entry,
     s11_egress_http,
+    s14_wildcard_one_server,
+    s15_wildcard_any,
 )
 from meshgate.tour.scenario import Scenario
 
@@ -24,4 +26,6 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     s09_egress_install.SCENARIO,
     s10_service_entry.SCENARIO,
     s11_egress_http.SCENARIO,
+    s14_wildcard_one_server.SCENARIO,
+    s15_wildcard_any.SCENARIO,
 )
