@@ -1,7 +1,7 @@
 """Answers about a configuration: what would this request do, and which object decides it.
 
 Reads emitted Envoy resources as bytes, gives frozen values. Pure; may import envoy, plan, mesh, api, proto, errors.
-What a running Envoy holds is read by the subpackage `dump`, which is imported by its own name.
+The subpackages `dump` (what a running Envoy holds) and `authn` (which TLS is spoken) are imported by their own names.
 """
 
 from meshgate.explain.simulate.call import Call
