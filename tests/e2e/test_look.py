@@ -95,7 +95,10 @@ def test_all_of_it_and_no_private_key(tour: TourMesh) -> None:
             inline = re.findall(r'"inline_?[bB]ytes": "([^"]*)"', text)
             assert all(b"PRIVATE KEY" not in base64.b64decode(each) for each in inline)
             assert "PRIVATE KEY" not in text
-    assert tour.mesh.meshgate("pc", "secret", "deploy/sleep").returncode == 0
+    assert (
+        "spiffe://cluster.local/ns/default/sa/default"
+        in tour.mesh.meshgate("pc", "s", "deploy/sleep", "-o", "wide").stdout
+    )
     node = json.loads(tour.mesh.meshgate("pc", "b", "deploy/sleep").stdout)["bootstrap"]["node"]
     assert node["metadata"]["NAMESPACE"] == "default"
 
@@ -154,3 +157,51 @@ def test_levels_of_loggers_change_while_it_runs(tour: TourMesh) -> None:
     assert (changed["http"], changed["misc"], changed["router"]) == ("debug", "off", "warning")
     assert set(levels("--level", "info").values()) == {"info"}
     assert levels("-r") == before
+
+
+STRICT = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: look-strict, namespace: prod}
+spec:
+  mtls: {mode: STRICT}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: look-plain, namespace: default}
+spec:
+  host: service-a
+  trafficPolicy:
+    tls: {mode: DISABLE}
+"""
+
+
+def test_who_must_prove_what_and_who_says_so(tour: TourMesh, tmp_path: Path) -> None:
+    def told(target: str) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(tour.mesh.meshgate("authn", target, "-o", "json").stdout)
+        return value
+
+    assert {each["mode"] for each in told("deploy/reviews.prod")["accepts"]} == {"PERMISSIVE"}
+    file = tmp_path / "strict.yaml"
+    file.write_text(STRICT)
+    tour.mesh.meshgate("apply", "-f", file)
+    tour.mesh.wait_applied()
+    try:
+        reviews = told("deploy/reviews.prod")
+        assert reviews["identity"] == "spiffe://cluster.local/ns/prod/sa/default"
+        [port] = [each for each in reviews["accepts"] if each["port"] == 9080]
+        assert (port["mode"], port["takes"]) == ("STRICT", ["mTLS"])
+        [why] = port["why"]
+        assert (why["ref"], why["path"]) == ("PeerAuthentication/prod/look-strict", "spec.mtls.mode")
+        assert why["position"] == f"{file}:6"
+        sleep = told("deploy/sleep")
+        [sent] = [each for each in sleep["sends"] if each["host"].startswith("service-a.")]
+        assert (sent["sends"], sent["why"][0]["path"]) == ("plaintext", "spec.trafficPolicy.tls")
+        text = tour.mesh.meshgate("authn", "deploy/reviews", "-n", "prod", "--port", "9080").stdout
+        assert re.search(
+            r"^9080 +reviews\.prod\.svc\.cluster\.local:9080 +STRICT +mTLS +default +Peer", text, re.MULTILINE
+        )
+        listeners = tour.mesh.meshgate("pc", "l", "deploy/reviews.prod", "--port", "15006").stdout
+        assert "raw_buffer" not in listeners, "the running Envoy takes no plaintext either"
+    finally:
+        tour.mesh.meshgate("delete", "-f", file)

@@ -112,6 +112,7 @@ class PaperProxies:
     dump: bytes = b"{}"
     hosts: bytes = b"{}"
     wanted: Mapping[str, Any] = field(default_factory=dict)
+    proofs: Mapping[str, Any] = field(default_factory=dict)
     fault: StatusFault | None = None
 
     def _note(self, namespace: str, pod: str, what: str) -> None:
@@ -134,6 +135,10 @@ class PaperProxies:
     async def resources(self, namespace: str, pod: str) -> Mapping[str, Any]:
         self._note(namespace, pod, "resources")
         return self.wanted
+
+    async def authn(self, namespace: str, pod: str) -> Mapping[str, Any]:
+        self._note(namespace, pod, "authn")
+        return self.proofs
 
 
 async def admit_all(changes: Sequence[Change]) -> tuple[Problem, ...]:

@@ -32,7 +32,9 @@ def test_what_envoy_says_is_handed_on_as_it_is(tmp_path: Path) -> None:
                 assert api.proxies.asked.pop() == ("default", "web", query)
             assert await api.client.proxy_clusters("web", "default") == b'{"b" : 2}'
             assert await api.client.proxy_resources("web", "default") == {"clusters": []}
-            assert [what for _, _, what in api.proxies.asked] == ["clusters", "resources"]
+            api.proxies.proofs = {"accepts": []}
+            assert await api.client.authn("web", "default") == {"accepts": []}
+            assert [what for _, _, what in api.proxies.asked] == ["clusters", "resources", "authn"]
 
     run(scenario)
 

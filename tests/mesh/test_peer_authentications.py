@@ -183,6 +183,29 @@ def test_the_narrowest_that_says_something_decides(raws: list[dict[str, Any]], n
     assert found.of(8080) is (own.get(8080) or found.mode)
 
 
+@given(raws=POLICIES, namespace=NAMESPACES, port=st.sampled_from([80, 8080, 9090]))
+def test_who_decides_is_who_was_planned_by(raws: list[dict[str, Any]], namespace: str, port: int) -> None:
+    index = _index(raws)
+    decision = index.decision(namespace, LABELS, port)
+    assert decision.mode == index.workload_mtls(namespace, LABELS).of(port)
+    assert (decision.origin is None) == (decision.level == "default")
+
+
+def test_who_decides_is_named_with_the_field() -> None:
+    def said(text: str, port: int = 8080) -> tuple[str, str, str]:
+        policies = snapshot(text).world.peer_authentications
+        decision = PeerAuthenticationIndex(policies, ROOT).decision("shop", LABELS, port)
+        return decision.mode.value, decision.level, str(decision.origin)
+
+    everyone = MESH_STRICT + SHOP_DISABLED
+    assert said("") == ("PERMISSIVE", "default", "None")
+    assert said(MESH_STRICT) == ("STRICT", "mesh", f"PeerAuthentication/{ROOT}/default spec.mtls.mode")
+    assert said(everyone) == ("DISABLE", "namespace", "PeerAuthentication/shop/default spec.mtls.mode")
+    own = everyone + policy("web", for_web("STRICT", "8080: {mode: PERMISSIVE}"))
+    assert said(own) == ("PERMISSIVE", "port", "PeerAuthentication/shop/web spec.portLevelMtls[8080].mode")
+    assert said(own, 9090) == ("STRICT", "workload", "PeerAuthentication/shop/web spec.mtls.mode")
+
+
 @given(raws=POLICIES)
 def test_policies_elsewhere_change_nothing(raws: list[dict[str, Any]]) -> None:
     near = [raw for raw in raws if raw["metadata"]["namespace"] in ("shop", ROOT)]

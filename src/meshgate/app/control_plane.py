@@ -234,7 +234,7 @@ class ControlPlane:
             streams=streams,
             mesh=self.status,
             tokens=self.tokens,
-            proxies=ProxyViews(self.ads, HostProxies(kubelet)),
+            proxies=ProxyViews(self.pipeline, self.ads, HostProxies(kubelet)),
         )
         rules = ServiceRules(self.network.router, self._ranges.router)
         lab = self._lab

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from meshgate.aio import Latest
-from meshgate.api import AnyResource, Problem, Ref, has_errors
+from meshgate.api import AnyResource, Origin, Problem, Ref, has_errors
 from meshgate.app.compiler import Compiled, Compiler
 from meshgate.app.credentials import SOURCE
 from meshgate.app.objects import KINDS_COMPILED, Decoded, Raw
@@ -220,6 +220,11 @@ class Pipeline:
         """The problems, each with the place in its file where one is known; sorted. Suppressed ones are left out."""
         told = (problem for problem in problems if not is_suppressed(problem, self._raw(problem.ref)))
         return tuple(sorted({self._at(problem) for problem in told}, key=lambda problem: problem.by_object))
+
+    def position(self, origin: Origin) -> str:
+        """`file:line` where a field is written; empty if that is not known."""
+        positions = self._store.positions(origin.ref)
+        return positions.at(origin.path) if positions else ""
 
     def _raw(self, ref: Ref | None) -> Raw | None:
         return self._store.get(ref.kind, ref.namespace, ref.name) if ref is not None else None

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from meshgate.app.authn import authn, authn_json
+from meshgate.app.pipeline import Pipeline
 from meshgate.app.proxies import proxy_id
 from meshgate.app.translate import table_json
 from meshgate.store.core import StatusFault
@@ -23,7 +25,8 @@ class AdminInterfaces(Protocol):
 class ProxyViews:
     """Implements the API's `Proxies`."""
 
-    def __init__(self, ads: AdsServer, interfaces: AdminInterfaces) -> None:
+    def __init__(self, pipeline: Pipeline, ads: AdsServer, interfaces: AdminInterfaces) -> None:
+        self._pipeline = pipeline
         self._ads = ads
         self._interfaces = interfaces
 
@@ -41,6 +44,14 @@ class ProxyViews:
         if table is None:
             raise _not_planned(pod)
         return await asyncio.to_thread(table_json, table)  # thousands of clusters take a second
+
+    async def authn(self, namespace: str, pod: str) -> Mapping[str, Any]:
+        built = self._pipeline.built.value
+        name = proxy_id(namespace, pod)
+        if built.snapshot is None or name not in built.proxies:
+            raise _not_planned(pod)
+        found = await asyncio.to_thread(authn, built.snapshot, built.proxies[name], built.tables[name])
+        return authn_json(found, self._pipeline.position)
 
 
 def _not_planned(pod: str) -> StatusFault:

@@ -30,6 +30,7 @@ COMMANDS = {
     "pc": ("proxy_config", ""),
     "proxy-status": ("proxy_status", "whether every proxy has what it should have (alias: ps)"),
     "ps": ("proxy_status", ""),
+    "authn": ("authn", "which TLS a proxy takes and sends, and who says so"),
     "translate": ("translate", "what one proxy would be told, offline"),
     "wait": ("wait", "wait until every proxy has the newest configuration"),
     "tour": ("tour", "demonstrations that come with meshgate"),

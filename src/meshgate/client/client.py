@@ -203,6 +203,10 @@ class Client:
         request = Request(method="POST", path=_proxy_path(pod, namespace, "logging"), query=query)
         return (await self._connection.send(request)).decode()
 
+    async def authn(self, pod: str, namespace: str) -> Raw:
+        """Which TLS the pod's proxy takes at each port and sends to each destination, and why."""
+        return msgspec.json.decode(await self._proxy(pod, namespace, "authn"), type=dict[str, Any])
+
     async def wait_applied(self, timeout_s: int, resource_version: str = "") -> Raw:
         """Wait until every connected proxy has acknowledged what the store says (at that version); then the status.
 

@@ -53,6 +53,10 @@ class Proxies(Protocol):
         """What it should hold: JSON by `clusters`, `endpoints`, `listeners`, `routes`; no secrets."""
         ...
 
+    async def authn(self, namespace: str, pod: str) -> Mapping[str, Any]:
+        """What it takes at each port and sends to each destination, and why: JSON, for `meshgate authn`."""
+        ...
+
 
 class KubeDeps(msgspec.Struct, frozen=True, kw_only=True):
     store: Store

@@ -3,6 +3,7 @@
     config_dump[?section=clusters]   what Envoy says of its configuration, one section or all with the endpoints
     clusters                         what it says of its endpoints
     resources                        what it was told, or is about to be told; without secrets
+    authn                            which TLS it takes and sends by that, and which objects say so
     logging[?logger=http&level=debug]  by POST: its loggers' levels, after one (or without `logger` all) was changed
 
 Only these are to be had of Envoy's admin interface, which can also stop the proxy. Envoy leaves private keys out.
@@ -49,7 +50,7 @@ class Look(NamedTuple):
 
 
 async def look_into_proxy(look: Look, deps: KubeDeps) -> web.Response:
-    by_get = ("config_dump", "clusters", "resources")
+    by_get = ("config_dump", "clusters", "resources", "authn")
     if look.what not in (by_get if look.request.method == "GET" else ("logging",)):
         return page_not_found()
     _check_pod(look, deps)
@@ -58,6 +59,8 @@ async def look_into_proxy(look: Look, deps: KubeDeps) -> web.Response:
         return web.Response(body=told, content_type="text/plain")
     if look.what == "resources":
         return respond(await deps.proxies.resources(look.namespace, look.pod))
+    if look.what == "authn":
+        return respond(await deps.proxies.authn(look.namespace, look.pod))
     if look.what == "clusters":
         return web.Response(body=await deps.proxies.clusters(look.namespace, look.pod), content_type=JSON)
     section = Query(look.request).text("section")

@@ -33,6 +33,7 @@ from meshgate.mesh.memo import Memo
 from meshgate.mesh.nearest import Nearest
 from meshgate.mesh.peer_authentications import (
     BoundPeerAuthentication,
+    Decision,
     MtlsMode,
     PeerAuthenticationIndex,
     WorkloadMtls,
@@ -74,6 +75,7 @@ __all__ = [
     "ClientSelectors",
     "CredentialObject",
     "CredentialObjects",
+    "Decision",
     "DestinationRuleIndex",
     "Distribution",
     "EgressPlace",

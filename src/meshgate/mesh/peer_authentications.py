@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct
 
-from meshgate.api import Labels, MutualTLS, MutualTLSMode, PeerAuthentication, Ref, Resource, is_subset
+from meshgate.api import Labels, MutualTLS, MutualTLSMode, Origin, PeerAuthentication, Ref, Resource, is_subset
 from meshgate.mesh.memo import Memo
 from meshgate.mesh.virtual_services import config_order
 
@@ -81,6 +82,15 @@ def _mode(mtls: MutualTLS | None) -> MtlsMode | None:
     return None if mtls is None or mtls.mode is MutualTLSMode.UNSET else MtlsMode(mtls.mode.value)
 
 
+class Decision(Struct, frozen=True, kw_only=True):
+    """What a port takes, and who says so."""
+
+    mode: MtlsMode
+    level: Literal["mesh", "namespace", "workload", "port", "default"]
+    origin: Origin | None = None
+    """The field of a policy; None: nobody says anything."""
+
+
 class PeerAuthenticationIndex:
     """Finds the policies of a workload."""
 
@@ -107,6 +117,25 @@ class PeerAuthenticationIndex:
         mode = next((policy.mode for policy in chosen if policy.mode is not None), DEFAULT_MODE)
         ports = chosen[0].ports if chosen else ()
         return WorkloadMtls(mode=mode, ports=tuple((port, own or mode) for port, own in ports))
+
+    def decision(self, namespace: str, labels: Labels, port: int) -> Decision:
+        """What a port of a workload takes, and who says so; as `workload_mtls`, for one who asks why."""
+        chosen = self.policies_of(namespace, labels)
+        own = next((mode for policy in chosen[:1] for number, mode in policy.ports if number == port), None)
+        if own is not None:
+            origin = Origin(chosen[0].ref, f"spec.portLevelMtls[{port}].mode")
+            return Decision(mode=own, level="port", origin=origin)
+        for policy in chosen:
+            if policy.mode is not None:
+                return Decision(
+                    mode=policy.mode, level=self._level(policy), origin=Origin(policy.ref, "spec.mtls.mode")
+                )
+        return Decision(mode=DEFAULT_MODE, level="default")
+
+    def _level(self, policy: BoundPeerAuthentication) -> Literal["mesh", "namespace", "workload"]:
+        if policy.selector:
+            return "workload"
+        return "mesh" if policy.namespace == self.root_namespace else "namespace"
 
     def _for_workload(self, namespace: str, labels: Labels) -> BoundPeerAuthentication | None:
         candidates = self._for_some.get(namespace, ())

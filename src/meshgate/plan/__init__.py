@@ -5,9 +5,20 @@ Reads a `mesh.Snapshot` and a `Proxy`, gives a `Plan` and Problems; may import m
 
 from meshgate.mesh import Memo
 from meshgate.plan import names
-from meshgate.plan.compose import Part, Plan, plan
+from meshgate.plan.compose import Part, Plan, client_scope, plan
 from meshgate.plan.endpoints import load_assignments
 from meshgate.plan.proxy import Proxy
 from meshgate.plan.secret_names import part_secret_names, secret_names
 
-__all__ = ["Memo", "Part", "Plan", "Proxy", "load_assignments", "names", "part_secret_names", "plan", "secret_names"]
+__all__ = [
+    "Memo",
+    "Part",
+    "Plan",
+    "Proxy",
+    "client_scope",
+    "load_assignments",
+    "names",
+    "part_secret_names",
+    "plan",
+    "secret_names",
+]

@@ -107,6 +107,16 @@ def plan(snapshot: Snapshot, proxy: Proxy, memo: Memo | None = None) -> Planned:
     return memo.nest(_sidecar if proxy.role == "sidecar" else _router, snapshot.world, proxy, targets)
 
 
+def client_scope(snapshot: Snapshot, proxy: Proxy, memo: Memo | None = None) -> Scope:
+    """The services that a proxy sees and the rules for them, as they are planned with; for one who asks why."""
+    memo, world = memo or Memo(), snapshot.world
+    client = _client(memo, world, proxy)
+    if proxy.role == "router":
+        return memo.get(Scope, memo.nest(view_of, world, proxy.namespace, client.labels))
+    sidecar = memo.get(SidecarIndex, world.sidecars, world.mesh.root_namespace).of(proxy.namespace, proxy.labels)
+    return memo.get(Scope, memo.nest(sidecar_view, world, proxy.namespace, client.labels, sidecar))
+
+
 def _client(memo: Memo, world: World, proxy: Proxy) -> Client:
     """What of the proxy its outbound part depends on."""
     return client_of(proxy, memo.nest(_selectors, world), world.headless)
