@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.conformance.differences import MISSING, Difference, differences
+from tests.conformance.transports import comparable_transports
 
 _HTTP_OPTIONS = "typed_extension_protocol_options.envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _LACKING: Mapping[str, str] = {
-    "transport_socket_matches": "no identities yet: plaintext inside the mesh",
-    "transport_socket": "no identities yet: plaintext inside the mesh",
     "filters": "of Istio's own Envoy build; they exchange metadata for its statistics",
 }
 _EMPTY = frozenset(
@@ -27,7 +26,8 @@ _DEFAULTS: Mapping[str, str] = {
 
 def unexplained(expected: Any, got: Any) -> list[Difference]:
     """The differences that have no reason."""
-    return [one for one in differences(expected, got) if not _is_explained(one)]
+    pair = comparable_transports(expected), comparable_transports(got)
+    return [one for one in differences(*pair) if not _is_explained(one)]
 
 
 def _is_explained(one: Difference) -> bool:

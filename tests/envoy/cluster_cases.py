@@ -238,9 +238,7 @@ CLUSTERS = {
                 http=HttpProtocolOptions(auto_sni=True, auto_san_validation=True),
                 tls=UpstreamTls(
                     certificates=(SecretReference(name="file-cert:/etc/certs/client.pem~/etc/certs/key.pem"),),
-                    validation=PeerValidation(
-                        roots=SecretReference(name="file-root:system"), crl_file="tests/envoy/revoked.pem"
-                    ),
+                    validation=PeerValidation(roots=SecretReference(name="file-root:system")),
                 ),
                 has_own_alpn=True,
             ),

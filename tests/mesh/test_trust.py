@@ -38,8 +38,34 @@ def test_the_accounts_of_all_endpoints_are_expected() -> None:
         hostname=WEB,
         namespace="default",
         names=("spiffe://cluster.local/ns/default/sa/default", "spiffe://cluster.local/ns/default/sa/one"),
-        labelled_ports=(80,),
     )
+
+
+def test_readiness_changes_nothing() -> None:
+    assert trust(TWO.replace("ready: true", "ready: false")) == trust(TWO)
+
+
+PASSING = istio("DestinationRule", "dr", "{host: other, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        pytest.param(
+            TWO.replace("ports: [{name: http, port: 80}", "clusterIP: None\n  ports: [{name: http, port: 80}"),
+            (80,),
+            id="headless",
+        ),
+        pytest.param(TWO + PASSING, (80,), id="by-rule"),
+        pytest.param(TWO.replace("tlsMode: istio", "tlsMode: disabled", 1) + PASSING, (), id="one-is-not"),
+        pytest.param(TWO.replace("ready: true", "ready: false") + PASSING, (), id="no-endpoint"),
+        pytest.param(TWO, (), id="does-not-matter"),
+    ],
+)
+def test_labels_matter_where_the_endpoint_is_not_chosen(text: str, ports: tuple[int, ...]) -> None:
+    known = trust(text)
+    assert known is not None
+    assert known.labelled_ports == ports
 
 
 def test_a_service_of_which_nothing_is_known_has_none() -> None:
@@ -53,7 +79,6 @@ def test_an_account_is_known_by_every_name_of_the_trust_domain() -> None:
     known = trust(text, facts=facts)
     assert known is not None
     assert known.names == ("spiffe://new/ns/default/sa/default", "spiffe://old/ns/default/sa/default")
-    assert known.labelled_ports == (), "one of the two is no pod, the other is not labelled"
     outside = trust(text, "a.org", facts)
     assert outside is not None
     assert outside.names == ("a.org", "spiffe://new/ns/x/sa/y", "spiffe://old/ns/x/sa/y")
@@ -69,7 +94,6 @@ def test_entries_say_their_account(resolution: str) -> None:
     known = trust(istio("ServiceEntry", "db", ENTRY % resolution + listed), "db.org")
     assert known is not None
     assert known.names == ("spiffe://cluster.local/ns/default/sa/db",)
-    assert known.labelled_ports == (80,)
 
 
 def test_workload_entries_say_their_account() -> None:

@@ -1,4 +1,4 @@
-"""Clusters for services: kinds of endpoints, subsets, policies, and TLS that can't be had yet."""
+"""Clusters for services: kinds of endpoints, subsets and policies. TLS has its own tests."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def test_a_kubernetes_service() -> None:
         circuit_breakers=CircuitBreakers(),
         services=(ServiceMetadata(host=f"web.{LOCAL}", name="web", namespace="default"),),
         endpoints=EndpointSelector(hostname=f"web.{LOCAL}", namespace="default", port=80),
+        tls_choices=found.tls_choices,
         origin=found.origin,
     )
     assert str(found.origin) == "Service/default/web"
@@ -355,54 +356,3 @@ def test_the_proxy_protocol_to_endpoints() -> None:
     assert web(f"{{proxyProtocol: {{version: V2}}, {port}}}").proxy_protocol == ""
     below = rule("{proxyProtocol: {version: V2}}", subsets=f", subsets: [{{name: v1, trafficPolicy: {{{port}}}}}]")
     assert cluster(planned(WEB + below), f"outbound|80|v1|web.{LOCAL}").proxy_protocol == "V2"
-
-
-@pytest.mark.parametrize("mode", ["SIMPLE", "ISTIO_MUTUAL"])
-def test_tls_that_cannot_be_had_fails_closed(mode: str) -> None:
-    policy = f"{{tls: {{mode: {mode}}}}}"
-    found = web(policy)
-    assert (found.type, found.load_assignment, found.endpoints, found.dns) == ("STATIC", None, None, None)
-    assert problems(WEB + rule(policy)) == [
-        f'DestinationRule/default/dr spec.trafficPolicy.tls: TLS of mode "{mode}" towards "web.{LOCAL}" is not '
-        'implemented yet, so that connections are refused rather than opened in plaintext; leave "tls" out, or set '
-        'mode "DISABLE", if plaintext is meant [MG0102]'
-    ]
-    for text in (entry("DNS"), entry("NONE"), service("db", "tcp:80", ip="None")):
-        host = f"db.{LOCAL}" if "db" in text else "a.org"
-        plan = planned(text + rule(policy, host))
-        assert cluster(plan, f"outbound|80||{host}").type == "STATIC"
-
-
-@pytest.mark.parametrize(
-    ("policy", "path"),
-    [
-        pytest.param(
-            "{portLevelSettings: [{port: {number: 81}, loadBalancer: {simple: RANDOM}}, "
-            "{port: {number: 80}, tls: {mode: SIMPLE}}]}, "
-            "subsets: [{name: v1}]",
-            "spec.trafficPolicy.portLevelSettings[1].tls",
-            id="port",
-        ),
-        pytest.param(
-            "{loadBalancer: {simple: RANDOM}}, subsets: [{name: v1, trafficPolicy: {tls: {mode: SIMPLE}}}]",
-            "spec.subsets[0].trafficPolicy.tls",
-            id="subset",
-        ),
-    ],
-)
-def test_where_the_tls_is_written(policy: str, path: str) -> None:
-    found = problems(WEB + rule(policy))
-    assert len(found) == 1
-    assert f" {path}: " in found[0]
-    assert cluster(planned(WEB + rule(policy)), f"outbound|80|v1|web.{LOCAL}").type == "STATIC"
-
-
-def test_tls_that_is_switched_off_is_plaintext() -> None:
-    assert web("{tls: {mode: DISABLE}}").type == "EDS"
-    assert problems(WEB + rule("{tls: {mode: DISABLE}}")) == []
-
-
-def test_settings_of_a_port_without_tls_drop_it() -> None:
-    policy = "{tls: {mode: SIMPLE}, portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]}"
-    assert web(policy).type == "EDS"
-    assert web(policy, port=81).type == "STATIC"

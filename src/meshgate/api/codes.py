@@ -2,7 +2,7 @@
 
 A finding that Istio's analyzers have too has their number (https://istio.io/latest/docs/reference/config/analysis/),
 ours begin with MG: 00xx reading objects, 01xx compiling them, 02xx proxies, 03xx this machine. Istio's 0104, 0105 and
-0117 are retired there, so they are not used here; of ours 0101 is.
+0117 are retired there, so they are not used here; of ours 0101 and 0102 are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ BAD_SETTING: Final = "MG0009"
 BAD_METADATA: Final = "MG0010"
 NO_COMMAND: Final = "MG0011"
 SCHEMA: Final = "MG0012"
-TLS_FAILS_CLOSED: Final = "MG0102"
 SHADOWED_LISTENER: Final = "MG0103"
 HOST_TAKEN: Final = "MG0104"
 NO_RULE: Final = "MG0105"
@@ -37,6 +36,7 @@ ONE_NAME: Final = "MG0123"
 REPEATED_PEER_AUTHENTICATION: Final = "MG0131"
 SELECTOR_IN_ROOT_NAMESPACE: Final = "MG0132"
 PORT_OF_NO_WORKLOAD: Final = "MG0133"
+SECRET_FOR_GATEWAYS: Final = "MG0141"
 UNUSABLE_CERTIFICATE: Final = "MG0151"
 DOUBTFUL_CERTIFICATE: Final = "MG0152"
 CERTIFICATE_OUT_OF_DATE: Final = "MG0153"

@@ -116,13 +116,6 @@ OURS: Final[Mapping[str, Code]] = {
         "What it asks for does not exist in this mesh; the text says why.",
         "Nothing, or leave the key out. docs/reference/kinds.md lists all of them.",
     ),
-    codes.TLS_FAILS_CLOSED: Code(
-        "TlsFailsClosed",
-        "warning",
-        "a DestinationRule asks for TLS, which is not implemented yet; connections are refused",
-        "Sending in the clear what should be encrypted would be worse than not sending it.",
-        "Wait for a version with TLS, or take the setting away if plain text will do.",
-    ),
     codes.SHADOWED_LISTENER: Code(
         "ShadowedListener",
         "warning",
@@ -230,6 +223,15 @@ OURS: Final[Mapping[str, Code]] = {
         "a PeerAuthentication sets the mode of a port that its workloads do not have",
         "`portLevelMtls` has the ports on which the workloads themselves listen, not those of a Service.",
         "Write the target port of the Service.",
+    ),
+    codes.SECRET_FOR_GATEWAYS: Code(
+        "SecretForGateways",
+        "info",
+        "a DestinationRule names a Secret, and sidecars that send there do not get it",
+        "A Secret of one namespace is not for all sidecars that a rule reaches, and none shall wait for it in vain. "
+        "They send as if the rule had no TLS settings; gateways do what it says.",
+        "Nothing, if requests go there by a gateway only. Else select the workloads by workloadSelector, and have the "
+        "Secret in their namespace.",
     ),
     codes.UNUSABLE_CERTIFICATE: Code(
         "UnusableCertificate",

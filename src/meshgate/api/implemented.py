@@ -87,6 +87,7 @@ IMPLEMENTED: Final[Table] = {
         "endpoints",
         "workloadSelector",
         "exportTo",
+        "subjectAltNames",
     ),
     "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"),
     "ServiceEntry.spec.endpoints": _ENDPOINT,

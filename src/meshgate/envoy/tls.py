@@ -69,8 +69,6 @@ def _validation(peer: PeerValidation) -> v3.CommonTlsContext_CombinedCertificate
         "verify_certificate_spki": peer.certificate_spki,
         "verify_certificate_hash": peer.certificate_hashes,
     }
-    if peer.crl_file:
-        default["crl"] = {"filename": peer.crl_file}
     if peer.accepts_untrusted:
         default["trust_chain_verification"] = "ACCEPT_UNTRUSTED"
     return {"default_validation_context": default, "validation_context_sds_secret_config": _sds(peer.roots)}

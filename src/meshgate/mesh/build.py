@@ -26,6 +26,7 @@ from meshgate.api import (
     Service,
     ServiceEntry,
     Sidecar,
+    SimpleLB,
     VirtualService,
     WorkloadEntry,
     of_type,
@@ -54,7 +55,7 @@ from meshgate.mesh.sidecars import BoundSidecar, bind_sidecars
 from meshgate.mesh.snapshot import HeadlessAddresses, Snapshot, World
 from meshgate.mesh.targets import AddressedTargets, selecting_by_namespace, targets_by_address
 from meshgate.mesh.topology import DISTRIBUTION_ANNOTATION
-from meshgate.mesh.trust import may_refuse, service_trusts, with_refusals
+from meshgate.mesh.trust import KnownEndpoints, may_refuse, service_trusts, with_refusals
 from meshgate.mesh.virtual_services import BoundVirtualService, bind_virtual_services
 from meshgate.mesh.visibility import Export
 from meshgate.mesh.workload_entries import WorkloadEntries
@@ -90,18 +91,26 @@ def build(
     virtual_services, delegation_problems = memo.nest(
         _virtual_services, of_type(objects, VirtualService), facts, mesh.default_virtual_service_export_to
     )
+    rules = memo.nest(
+        _destination_rules, of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to
+    )
     world = World(
         facts=facts,
         mesh=mesh,
         services=services,
         virtual_services=virtual_services,
         gateways=memo.nest(_gateways, of_type(objects, Gateway)),
-        destination_rules=memo.nest(
-            _destination_rules, of_type(objects, DestinationRule), facts, mesh.default_destination_rule_export_to
-        ),
+        destination_rules=rules,
         headless=_headless(services, endpoints),
         peer_authentications=policies,
-        trusts=service_trusts(memo, services, endpoints, mesh, policies),
+        trusts=service_trusts(
+            memo,
+            services,
+            KnownEndpoints(endpoints, collector.unready_accounts),
+            mesh,
+            policies,
+            may_pass=memo.get(_lets_connections_pass, rules),
+        ),
         sidecars=memo.nest(_sidecars, of_type(objects, Sidecar)),
     )
     world, around = memo.same(world), beside(objects)
@@ -142,6 +151,11 @@ def _destination_rules(
 
 def _sidecars(memo: Memo, resources: tuple[Resource[Sidecar], ...]) -> tuple[BoundSidecar, ...]:
     return bind_sidecars(resources, memo)
+
+
+def _lets_connections_pass(rules: tuple[BoundDestinationRule, ...]) -> bool:
+    balancers = (policy.load_balancer for rule in rules for policy in rule.all_policies())
+    return any(balancer is not None and balancer.simple is SimpleLB.PASSTHROUGH for balancer in balancers)
 
 
 def _workload_order(workload: Workload) -> tuple[str, str]:

@@ -71,6 +71,8 @@ class EndpointCollector:
         self._entries = entries
         self._facts = facts
         self._found: dict[Key, list[tuple[MeshEndpoint, ...]]] = defaultdict(list)
+        self.unready_accounts: dict[tuple[str, str], set[str]] = defaultdict(set)
+        """Of pods that are about to be endpoints, or were, by host name and namespace of the service."""
 
     @property
     def cluster_id(self) -> str:
@@ -84,6 +86,7 @@ class EndpointCollector:
 
     def add_slice(self, service: Resource[Service], piece: EndpointSlice) -> None:
         """The endpoints of a slice that are ready, or all if the Service publishes them all."""
+        self._note_unready(service, piece)
         for port in service.spec.ports:
             number = next((given.port for given in piece.ports if given.name == port.name), 0)
             if not number:
@@ -91,6 +94,13 @@ class EndpointCollector:
             for endpoint in piece.endpoints:
                 if endpoint.addresses and (service.spec.publish_not_ready_addresses or endpoint.is_ready):
                     self._add(service, port, endpoint.addresses[0], number)
+
+    def _note_unready(self, service: Resource[Service], piece: EndpointSlice) -> None:
+        for endpoint in piece.endpoints:
+            workload = self._workloads.by_address.get(endpoint.addresses[0]) if endpoint.addresses else None
+            if workload is not None and not endpoint.is_ready:
+                hostname = service_hostname(service.meta.name, service.meta.namespace, self._facts.cluster_domain)
+                self.unready_accounts[hostname, service.meta.namespace].add(workload.account)
 
     def add_endpoints(self, service: Resource[Service], endpoints: Endpoints) -> None:
         """The endpoints of an Endpoints object."""
@@ -151,7 +161,7 @@ class EndpointCollector:
             labels=with_topology(workload.labels, workload.locality, self._facts.cluster_id, node=workload.node),
             tls_mode=mode,
             workload=workload_identifier(workload, self._facts.cluster_id),
-            account=f"{workload.namespace}/{workload.service_account}",
+            account=workload.account,
         )
 
 

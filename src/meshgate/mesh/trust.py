@@ -1,14 +1,15 @@
 """What clients know of the identities behind a service: whom they expect there, and whether it takes mutual TLS.
 
 A client checks that the other end has the identity of one of the service's endpoints. Which of them it reaches makes
-no difference to that, so this changes with the set of their accounts, not with each pod.
+no difference to that, so this changes with the set of their accounts, not with each pod; nor with readiness, so that a
+pod that comes and goes does not change what all clients have.
 (istio:pilot/pkg/model/push_context.go#initServiceAccounts, #BestEffortInferServiceMTLSMode)
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -44,21 +45,33 @@ class ServiceTrust(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False)
     is_disabled: bool = False
     """The policies of its namespace and of the mesh want plaintext."""
     labelled_ports: tuple[int, ...] = ()
-    """Ports that have endpoints, all of them labelled as taking mutual TLS: it matters where a client does not know
-    which one it reaches."""
+    """Ports that have endpoints, all of them labelled as taking mutual TLS. Only known where it matters: where a client
+    does not choose the endpoint that it reaches."""
 
 
 UNKNOWN: Final = ServiceTrust()
 
 
+class KnownEndpoints(Struct, frozen=True):
+    """The endpoints of all services, and by service the accounts of those that are not ready."""
+
+    table: EndpointTable
+    unready: Mapping[tuple[str, str], Collection[str]]
+
+
 def service_trusts(
     memo: Memo,
     services: tuple[MeshService, ...],
-    endpoints: EndpointTable,
+    known: KnownEndpoints,
     mesh: MeshConfig,
     policies: tuple[BoundPeerAuthentication, ...],
+    *,
+    may_pass: bool,
 ) -> tuple[ServiceTrust, ...]:
-    """Of all services, sorted; those of one name in one namespace have one. Where all is unknown there is none."""
+    """Of all services, sorted; those of one name in one namespace have one. Where all is unknown there is none.
+
+    `may_pass`: some DestinationRule lets connections pass to where they were going.
+    """
     by_name: dict[tuple[str, str], list[MeshService]] = defaultdict(list)
     for service in services:
         if service.resolving is not Resolving.ALIAS:
@@ -67,8 +80,14 @@ def service_trusts(
     for (hostname, namespace), same in sorted(by_name.items()):
         accepted = memo.nest(workload_mtls, policies, mesh.root_namespace, namespace, ())
         names = tuple(name for service in same for name in service.subject_alt_names)
-        domains = (mesh.trust_domain, *mesh.trust_domain_aliases)
-        trust = memo.get(_trust, _listed(same, endpoints), names, domains)
+        trust = memo.get(
+            _trust,
+            _listed(same, known.table),
+            tuple(sorted(known.unready.get((hostname, namespace), ()))),
+            names,
+            (mesh.trust_domain, *mesh.trust_domain_aliases),
+            may_pass or any(service.resolving is Resolving.PASSTHROUGH for service in same),
+        )
         is_disabled = accepted.mode is MtlsMode.DISABLE
         if trust != UNKNOWN or is_disabled:
             found.append(
@@ -91,14 +110,20 @@ def _listed(services: Iterable[MeshService], endpoints: EndpointTable) -> Listed
     return tuple(sorted(found.items()))
 
 
-def _trust(listed: Listed, names: tuple[str, ...], trust_domains: tuple[str, ...]) -> ServiceTrust:
-    accounts = {endpoint.account for _, found in listed for endpoint in found if endpoint.account}
+def _trust(
+    listed: Listed,
+    unready: tuple[str, ...],
+    names: tuple[str, ...],
+    trust_domains: tuple[str, ...],
+    passes: bool,
+) -> ServiceTrust:
+    accounts = {endpoint.account for _, found in listed for endpoint in found if endpoint.account} | {*unready}
     ids = {spiffe_id(trust_domains[0], *account.split("/", 1)) for account in accounts}
     expected = {known for name in (*ids, *names) for known in _in_domains(name, trust_domains[1:])}
     return ServiceTrust(
         names=tuple(sorted(expected)),
         labelled_ports=tuple(
-            port for port, found in listed if found and all(endpoint.is_labelled for endpoint in found)
+            port for port, found in listed if passes and found and all(endpoint.is_labelled for endpoint in found)
         ),
     )
 

@@ -28,6 +28,11 @@ class Workload(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
     is_ready: bool = True
     """Its condition `Ready`; a pod that says nothing of it is taken as ready."""
 
+    @property
+    def account(self) -> str:
+        """As `namespace/service account`."""
+        return f"{self.namespace}/{self.service_account}"
+
     def port_named(self, name: str) -> int | None:
         return next((number for port, number in self.ports if port == name), None)
 

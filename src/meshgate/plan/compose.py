@@ -16,12 +16,14 @@ from msgspec import Struct
 
 from meshgate.api import MeshConfig, OutboundMode, Problem
 from meshgate.mesh import (
+    UNKNOWN,
     ClientSelectors,
     DestinationRuleIndex,
     HeadlessAddresses,
     Memo,
     Scope,
     ServiceTarget,
+    ServiceTrust,
     SidecarIndex,
     Snapshot,
     View,
@@ -135,6 +137,7 @@ def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarge
     if sidecar is not None:
         targets = memo.get(ingress_targets, targets, sidecar, proxy.namespace, proxy.addresses)
     outbound = memo.nest(_outbound, view, client, settings, world.headless)
+    clusters, problems = memo.nest(_sidecar_clusters, view, client, settings, world.trusts)
     routes = memo.nest(_routes, outbound.routes, view, placeless(client), settings, proxy.namespace)
     wildcard = names.WILDCARD if client.has_ipv4 else names.WILDCARD_V6
     mtls = memo.nest(
@@ -143,7 +146,7 @@ def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarge
     inbound = memo.get(virtual_inbound, world.mesh, mtls, wildcard, targets)
     rules, sources = _inbound_rules(memo, world, proxy.namespace, targets), inbound_bind_addresses(client)
     own = memo.get(_inbound, inbound, memo.get(inbound_clusters, world.mesh, targets, rules, sources))
-    return Plan(parts=(outbound.part, routes, own)), outbound.problems
+    return Plan(parts=(outbound.part, clusters, routes, own)), (*outbound.problems, *problems)
 
 
 def _inbound(listener: ListenerPlan, clusters: tuple[ClusterPlan, ...]) -> Part:
@@ -159,7 +162,7 @@ def _inbound_rules(memo: Memo, world: World, namespace: str, targets: tuple[Serv
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
-    """A sidecar's part for what goes out, but for the routes, in which the namespace's short names are."""
+    """A sidecar's listeners for what goes out, and their needs of routes, in which the namespace's short names are."""
 
     part: Part
     routes: tuple[NeededRoutes, ...]
@@ -170,25 +173,32 @@ def _outbound(
     memo: Memo, view: View, client: Client, settings: OutboundSettings, headless: tuple[HeadlessAddresses, ...]
 ) -> Outbound:
     """What all sidecars share that see the same."""
-    scope, anywhere = memo.get(Scope, view), placeless(client)
+    anywhere = placeless(client)
     layout = OutboundListeners(view, anywhere, settings, headless, memo)
     layout.lay_out()
-    clusters, problems = _service_clusters(memo, scope, client, settings.mesh)
-    fixed = [
-        memo.get(fixed_clusters.black_hole, settings.mesh),
-        memo.get(fixed_clusters.passthrough, settings.mesh),
-        memo.get(fixed_clusters.inbound_passthrough, settings.mesh, inbound_bind_addresses(client)),
-    ]
-    if settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
-        fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, settings.mesh, anywhere))
     return Outbound(
         part=Part(
             listeners=_by_name((*layout.listeners(), memo.get(virtual_outbound, anywhere, settings))),
-            clusters=_by_name((*fixed, *clusters)),
         ),
         routes=tuple(layout.needed_routes()),
-        problems=(*layout.problems, *problems),
+        problems=tuple(layout.problems),
     )
+
+
+def _sidecar_clusters(
+    memo: Memo, view: View, client: Client, settings: OutboundSettings, trusts: tuple[ServiceTrust, ...]
+) -> tuple[Part, tuple[Problem, ...]]:
+    """The clusters that all sidecars share that see the same."""
+    mesh = settings.mesh
+    clusters, problems = _service_clusters(memo, memo.get(Scope, view), client, mesh, trusts)
+    fixed = [
+        memo.get(fixed_clusters.black_hole, mesh),
+        memo.get(fixed_clusters.passthrough, mesh),
+        memo.get(fixed_clusters.inbound_passthrough, mesh, inbound_bind_addresses(client)),
+    ]
+    if settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
+        fixed.append(memo.get(fixed_clusters.allow_any_dynamic_dns, mesh, placeless(client)))
+    return Part(clusters=_by_name((*fixed, *clusters))), problems
 
 
 def _routes(
@@ -216,7 +226,7 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     configurations = _by_name(chain.from_iterable(routes.of_port(one) for one in ports))
     for configuration in configurations:
         problems += memo.nest(shadowed_rules, configuration)
-    clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh)
+    clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh, world.trusts)
     own = Part(listeners=listeners, route_configurations=configurations)
     return Plan(parts=(clusters, memo.same(own))), (*problems, *cluster_problems)
 
@@ -232,20 +242,26 @@ def _doubled(ports: Iterable[PortServers], making: GatewayListeners, edge_socket
             yield edge_listener(listener, port_servers.port, edge_socket)
 
 
-def _router_clusters(memo: Memo, view: View, client: Client, mesh: MeshConfig) -> tuple[Part, tuple[Problem, ...]]:
-    clusters, problems = _service_clusters(memo, memo.get(Scope, view), client, mesh)
+def _router_clusters(
+    memo: Memo, view: View, client: Client, mesh: MeshConfig, trusts: tuple[ServiceTrust, ...]
+) -> tuple[Part, tuple[Problem, ...]]:
+    clusters, problems = _service_clusters(memo, memo.get(Scope, view), client, mesh, trusts)
     return Part(clusters=_by_name((memo.get(fixed_clusters.black_hole, mesh), *clusters))), problems
 
 
-def _service_clusters(memo: Memo, scope: Scope, client: Client, mesh: MeshConfig) -> Made:
+def _service_clusters(
+    memo: Memo, scope: Scope, client: Client, mesh: MeshConfig, trusts: tuple[ServiceTrust, ...]
+) -> Made:
     """The clusters of all services that a client sees."""
+    known = {(trust.hostname, trust.namespace): trust for trust in trusts}
     sharing = msgspec.structs.replace(client, source_namespace="", labels=(), own_address="")
     clusters: list[ClusterPlan] = []
     problems: list[Problem] = []
     for service in scope.by_host.values():
         rule = scope.rule_for_host(service.hostname)
         for port in service.ports:
-            made, found = memo.get(service_clusters, service, port, rule, sharing, mesh)
+            trust = known.get((service.hostname, service.namespace), UNKNOWN)
+            made, found = memo.get(service_clusters, service, port, rule, sharing, mesh, trust)
             clusters += made
             problems += found
     return tuple(clusters), tuple(dict.fromkeys(problems))

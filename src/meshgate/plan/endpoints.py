@@ -52,13 +52,19 @@ def localities(
 def _locality(group: Group, *, chooses_tls: bool) -> LocalityEndpoints:
     region, zone, subzone = split_locality(group.locality)
     return LocalityEndpoints(
-        endpoints=tuple(_endpoint(each, each.tls_mode if chooses_tls else "") for each in group.endpoints),
+        endpoints=tuple(_endpoint(each, _tls_mode(each) if chooses_tls else "") for each in group.endpoints),
         region=region,
         zone=zone,
         subzone=subzone,
         priority=group.priority,
         weight=group.weight,
     )
+
+
+def _tls_mode(endpoint: MeshEndpoint) -> str:
+    """What the cluster chooses by: `istio` where mutual TLS is taken, else nothing."""
+    takes_mutual_tls = endpoint.tls_mode == "istio" and not endpoint.refuses_mutual_tls
+    return endpoint.tls_mode if takes_mutual_tls else ""
 
 
 def _endpoint(endpoint: MeshEndpoint, tls_mode: str) -> EndpointPlan:

@@ -1,8 +1,7 @@
-"""Which TLS the mesh itself uses: the one place that decides it.
+"""Which TLS the mesh itself takes: the one place that decides it. What it opens is in `upstream_tls.py`.
 
 What a workload's port takes is in its policies (`mesh.workload_mtls`); here is the TLS that ends there. Who calls must
-show a certificate of one of the mesh's trust domains. Which TLS a cluster opens is not decided yet: what a
-DestinationRule asks for can't be given, and must fail closed.
+show a certificate of one of the mesh's trust domains.
 (istio:pilot/pkg/security/authn/utils/utils.go#BuildInboundTLS)
 """
 
@@ -10,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshgate.api import ClientTLSMode, ClientTLSSettings, MeshConfig, TLSProtocol
+from meshgate.api import MeshConfig, TLSProtocol
 from meshgate.mesh import MtlsMode
 from meshgate.plan import names
 from meshgate.plan.values import DownstreamTls, PeerValidation, SecretReference, TextPrefix, TlsParameters
@@ -65,8 +64,3 @@ def mutual_tls(mesh: MeshConfig) -> DownstreamTls:
 def trust_domains(mesh: MeshConfig) -> tuple[str, ...]:
     """The domains whose identities are the mesh's: its own, and its aliases."""
     return tuple(dict.fromkeys(domain for domain in (mesh.trust_domain, *mesh.trust_domain_aliases) if domain))
-
-
-def is_refused(settings: ClientTLSSettings | None) -> bool:
-    """Whether a DestinationRule asks for TLS: it must not become plaintext, so there is no connection at all."""
-    return settings is not None and settings.mode is not ClientTLSMode.DISABLE

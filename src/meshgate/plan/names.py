@@ -63,6 +63,15 @@ def dns_cache(host: str) -> str:
     return f"{host}_dfp_dns_cache"
 
 
+def mesh_sni(port: int, subset: str, host: str) -> str:
+    """The SNI between proxies of the mesh.
+
+    >>> mesh_sni(80, "v1", "web.shop.svc.cluster.local")
+    'outbound_.80_.v1_.web.shop.svc.cluster.local'
+    """
+    return f"outbound_.{port}_.{subset}_.{host}"
+
+
 def parse_cluster(name: str) -> tuple[str, int, str, str] | None:
     """Direction, port, subset and host; None for names of another form.
 

@@ -34,7 +34,7 @@ from meshgate.plan.dynamic_dns import with_sni_lookup
 from meshgate.plan.http_managers import outbound_manager
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.route_matches import is_for_source
-from meshgate.plan.tcp_filters import TcpFilters, tcp_proxy_to_host, tcp_stack
+from meshgate.plan.tcp_filters import TcpFilters, tcp_proxy_to_service, tcp_stack
 from meshgate.plan.values import CidrRange, FilterChainMatch, FilterChainPlan, NetworkFilter, RdsReference, TcpProxyPlan
 
 TRANSPORT_TIMEOUT = timedelta(seconds=15)
@@ -90,10 +90,10 @@ def _host_chain(
     server_names: tuple[str, ...],
 ) -> FilterChainPlan:
     """The chain of a service itself. Where a Sidecar names a port of its own, it leads to the service's only one."""
-    number = service.ports[0].number if len(service.ports) == 1 else port.number
+    target = service.ports[0] if len(service.ports) == 1 else port
     match = FilterChainMatch(prefix_ranges=_ranges((cidr,) if cidr else ()), server_names=server_names)
-    proxy = tcp_proxy_to_host(service.hostname, number, rule, mesh, service.origin)
-    return chain(tcp_stack(port.protocol, with_sni_lookup(proxy, service, number)), match)
+    proxy = tcp_proxy_to_service(service, target, rule, mesh)
+    return chain(tcp_stack(port.protocol, with_sni_lookup(proxy, service, target.number)), match)
 
 
 class OutboundChains:

@@ -11,18 +11,28 @@ import msgspec
 from msgspec import Struct
 
 from meshgate.api import Labels, MeshConfig, Problem, codes, is_subset
-from meshgate.mesh import BoundDestinationRule, MeshService, Port, Protocol, Resolving, warning
+from meshgate.mesh import (
+    UNKNOWN,
+    BoundDestinationRule,
+    MeshService,
+    Port,
+    Protocol,
+    Resolving,
+    ServiceTrust,
+    at,
+    warning,
+)
 from meshgate.plan import names
 from meshgate.plan.client import Client
 from meshgate.plan.dns import dns_settings
 from meshgate.plan.dynamic_dns import dynamic_cluster, is_looked_up
 from meshgate.plan.endpoints import localities
-from meshgate.plan.identity import is_refused
 from meshgate.plan.load_balancing import balancing, circuit_breakers, connect_timeout, outlier_detection, tcp_keepalive
 from meshgate.plan.localities import preference
 from meshgate.plan.stat_names import outbound_stat_name
 from meshgate.plan.traffic_policies import EffectivePolicy, effective_policy
 from meshgate.plan.upstream_http import upstream_http
+from meshgate.plan.upstream_tls import Destination, secured, uses_settings
 from meshgate.plan.values import (
     ClusterPlan,
     DnsSettings,
@@ -37,9 +47,14 @@ Made = tuple[tuple[ClusterPlan, ...], tuple[Problem, ...]]
 
 
 def service_clusters(
-    service: MeshService, port: Port, rule: BoundDestinationRule | None, client: Client, mesh: MeshConfig
+    service: MeshService,
+    port: Port,
+    rule: BoundDestinationRule | None,
+    client: Client,
+    mesh: MeshConfig,
+    trust: ServiceTrust = UNKNOWN,
 ) -> Made:
-    """The clusters for one port of a service. MG0102 where a policy asks for TLS that can't be had, MG0123."""
+    """The clusters for one port of a service. MG0123, MG0141."""
     if port.protocol is Protocol.UDP or service.resolving is Resolving.ALIAS:
         return (), ()
     clusters: list[ClusterPlan] = []
@@ -49,20 +64,26 @@ def service_clusters(
         base = _base(service, port, subset, policy, mesh)
         if rule is not None:
             base = msgspec.structs.replace(base, config=names.config_path(rule.ref))
-        if is_refused(policy.tls):
-            problems += _refused(policy, service)
-            clusters.append(base)
-            continue
         http = upstream_http(port.protocol, policy, mesh, is_sidecar=client.role == "sidecar")
         base = msgspec.structs.replace(base, http=http)
+        to = Destination(
+            service=service,
+            port=port,
+            subset=subset,
+            trust=trust,
+            may_use_secrets=client.role == "router" or (rule is not None and rule.workload_selector is not None),
+        )
+        problems += _unused_secret(to, policy)
         if service.resolving is Resolving.DYNAMIC_DNS:
-            clusters += [dynamic_cluster(base, service, client)] if is_looked_up(service, port) else []
+            found = [dynamic_cluster(base, service, client)] if is_looked_up(service, port) else []
+            clusters += [secured(one, to, policy.tls, mesh) for one in found]
         elif _is_original_dst(service, client) or _passes_through(rule, policy, port):
-            clusters.append(_original_dst(base, service, port))
+            clusters.append(secured(_original_dst(base, service, port), to, policy.tls, mesh))
         else:
             preferred = preference(policy, service.distribution, mesh, client.place)
             base = msgspec.structs.replace(_balanced(base, policy), locality_weighted=preferred.is_weighted)
             which = _Which(service=service, port=port, labels=labels, spread=preferred.spread)
+            base = secured(base, to, policy.tls, mesh)
             clusters += _with_endpoints(base, which, dns_settings(mesh, client))
     return tuple(clusters), tuple(dict.fromkeys(problems))
 
@@ -72,18 +93,6 @@ def _subsets(rule: BoundDestinationRule | None) -> Iterator[tuple[str, Labels]]:
     yield "", ()
     for bound in rule.subsets if rule else ():
         yield bound.subset.name, bound.subset.labels
-
-
-def _refused(policy: EffectivePolicy, service: MeshService) -> Iterator[Problem]:
-    assert policy.tls is not None
-    assert policy.tls_origin is not None
-    yield warning(
-        codes.TLS_FAILS_CLOSED,
-        policy.tls_origin,
-        f'TLS of mode "{policy.tls.mode.value}" towards "{service.hostname}" is not implemented yet, '
-        "so that connections are refused rather than opened in plaintext",
-        'leave "tls" out, or set mode "DISABLE", if plaintext is meant',
-    )
 
 
 def _base(service: MeshService, port: Port, subset: str, policy: EffectivePolicy, mesh: MeshConfig) -> ClusterPlan:
@@ -123,6 +132,20 @@ def _unused_endpoints(service: MeshService, port: Port) -> Iterator[Problem]:
         yield warning(codes.ONE_NAME, service.origin, text, "take resolution DNS for several")
 
 
+def _unused_secret(to: Destination, policy: EffectivePolicy) -> Iterator[Problem]:
+    """MG0141: as in Istio, where no sidecar shall wait for a Secret that it may not see."""
+    if policy.tls is None or uses_settings(to, policy.tls):
+        return
+    assert policy.tls_origin is not None
+    origin = at(policy.tls_origin, "credentialName")
+    text = (
+        f'sidecars do not use the Secret "{policy.tls.credential_name}" and send to "{to.service.hostname}" without '
+        "TLS of their own: a rule with a Secret is for gateways, and for sidecars that a workloadSelector selects"
+    )
+    hint = "nothing, if only gateways send there; else select the workloads that it is for"
+    yield Problem(codes.SECRET_FOR_GATEWAYS, "info", origin.ref, origin.path, text, hint)
+
+
 class _Which(Struct, frozen=True, kw_only=True):
     """Which endpoints a cluster has."""
 
@@ -154,7 +177,10 @@ def _with_endpoints(cluster: ClusterPlan, which: _Which, dns: DnsSettings) -> It
             cluster,
             type="STRICT_DNS" if is_strict else "LOGICAL_DNS",
             dns=dns,
-            load_assignment=LoadAssignmentPlan(cluster=cluster.name, localities=localities(chosen, which.spread)),
+            load_assignment=LoadAssignmentPlan(
+                cluster=cluster.name,
+                localities=localities(chosen, which.spread, chooses_tls=bool(cluster.tls_choices)),
+            ),
         )
 
 

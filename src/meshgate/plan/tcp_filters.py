@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshgate.api import LoadBalancerSettings, MeshConfig, Origin, Ref, RouteDestination, TCPSettings
-from meshgate.mesh import BoundDestinationRule, Protocol, Scope, full_name
+from meshgate.api import Destination, LoadBalancerSettings, MeshConfig, Origin, Ref, RouteDestination, TCPSettings
+from meshgate.mesh import BoundDestinationRule, MeshService, Port, Protocol, Scope, full_name
 from meshgate.plan import names
 from meshgate.plan.access_logs import access_logs
 from meshgate.plan.destinations import host_facts
 from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.upstream_alpn import Alpn, alpn_of_bytes
 from meshgate.plan.values import MongoProxyPlan, NetworkFilter, TcpProxyPlan, WeightedTcpCluster
 
 NO_SETTINGS = TCPSettings()
@@ -55,11 +56,11 @@ def plain_tcp_proxy(
     )
 
 
-def tcp_proxy_to_host(
-    host: str, port: int, rule: BoundDestinationRule | None, mesh: MeshConfig, origin: Origin
+def tcp_proxy_to_service(
+    service: MeshService, port: Port, rule: BoundDestinationRule | None, mesh: MeshConfig
 ) -> TcpProxyPlan:
     """All connections go to a service."""
-    cluster = names.outbound_cluster(port, "", host)
+    cluster = names.outbound_cluster(port.number, "", service.hostname)
     settings = _settings(rule)
     return TcpProxyPlan(
         stat_prefix=cluster,
@@ -67,8 +68,9 @@ def tcp_proxy_to_host(
         idle_timeout=settings.idle_timeout,
         max_connection_duration=settings.max_connection_duration,
         hash_source_ip=_hashes_source(rule, ""),
+        alpn=alpn_of_bytes(service, port, "", rule, mesh),
         access_logs=access_logs(mesh),
-        origin=origin,
+        origin=service.origin,
     )
 
 
@@ -104,6 +106,7 @@ class TcpFilters:
             idle_timeout=settings.idle_timeout,
             max_connection_duration=settings.max_connection_duration,
             hash_source_ip=_hashes_source(rule, given[0][0].subset if single else ""),
+            alpn=self._alpn((destination for destination, _ in given), port, ref.namespace),
             access_logs=access_logs(self._settings.mesh),
             origin=origin,
         )
@@ -112,7 +115,23 @@ class TcpFilters:
         return full_name(host, namespace, self._settings.config_domain).lower()
 
     def _cluster(self, host: str, given_port: int, subset: str, namespace: str, called_port: int) -> str:
+        host, port = self._host_and_port(host, given_port, namespace, called_port)
+        return names.outbound_cluster(port, subset, host)
+
+    def _host_and_port(self, host: str, given_port: int, namespace: str, called_port: int) -> tuple[str, int]:
         host = self._full_name(host, namespace)
         facts = host_facts(self._scope, host)
-        port = given_port or (facts.only_port if facts else 0) or called_port
-        return names.outbound_cluster(port, subset, facts.concrete if facts else host)
+        return facts.concrete if facts else host, given_port or (facts.only_port if facts else 0) or called_port
+
+    def _alpn(self, destinations: Iterable[Destination], called_port: int, namespace: str) -> Alpn:
+        """What must be said to these destinations; where they do not agree, what the cluster of each says."""
+        found = {self._alpn_of(one, called_port, namespace) for one in destinations}
+        return next(iter(found)) if len(found) == 1 else ()
+
+    def _alpn_of(self, destination: Destination, called_port: int, namespace: str) -> Alpn:
+        host, number = self._host_and_port(destination.host, destination.port, namespace, called_port)
+        service = self._scope.by_host.get(host)
+        port = service.port_numbered(number) if service else None
+        if service is None or port is None:
+            return ()
+        return alpn_of_bytes(service, port, destination.subset, self._scope.rule_for_host(host), self._settings.mesh)

@@ -14,6 +14,7 @@ from meshgate.plan import Proxy, plan
 from tests.conformance.cases import Raw
 from tests.conformance.compiled import decoded
 from tests.conformance.integration.cases import Environment, IntegrationCase
+from tests.conformance.integration.endpoints import with_slices
 
 
 class Compiler:
@@ -29,7 +30,8 @@ class Compiler:
         if not self._base:
             self._base = [decoded(raw) for raw in self.environment.objects if not unimplemented(raw)]
         self._emitted.turn()
-        objects = [*self._base, *(decoded(raw) for raw in _with_addresses(without_secrets(case.config)))]
+        config = with_slices(_with_addresses(without_secrets(case.config)), self.environment)
+        objects = [*self._base, *(decoded(raw) for raw in config)]
         return CompiledCase(self, build(objects, Facts(), self._planned)[0])
 
     def resources(self, snapshot: Snapshot, proxy: str) -> Configuration:

@@ -53,8 +53,6 @@ def _inline(ours: Configuration) -> Iterator[v3.RouteConfiguration]:
 
 
 def _outcome(case: IntegrationCase, item: str, theirs: Raw, ours: Message | None, cls: type[Message]) -> Outcome:
-    if is_secured(case):
-        return Outcome(case=case.id, item=item, status="skipped", text="tls")
     return verdict(case.id, item, _difference(theirs, ours, cls))
 
 

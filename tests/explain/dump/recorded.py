@@ -14,6 +14,7 @@ from meshgate.api import documents
 from meshgate.app.translate import translate
 from meshgate.envoy import CLUSTER, SECRET, Resource
 from meshgate.envoy.resource import resource_of
+from meshgate.envoy.spelling import ads
 from meshgate.explain.dump import Dump, Hosts
 from meshgate.proto import any_of, v3
 from tests.live_envoy import LiveEnvoy
@@ -44,7 +45,8 @@ def resources() -> tuple[Resource, ...]:
 
 def secured_cluster() -> Resource:
     def asked(name: str) -> v3.SdsSecretConfigDict:
-        return {"name": name, "sds_config": {"ads": {}, "resource_api_version": "V3"}}
+        # asked for in two ways one secret would have two subscriptions, and Envoy's stream answers only the first
+        return {"name": name, "sds_config": ads()}
 
     tls = v3.UpstreamTlsContext(
         common_tls_context={

@@ -31,8 +31,6 @@ class PeerValidation(Struct, frozen=True, kw_only=True, cache_hash=True):
 
     roots: SecretReference
     subject_alt_names: tuple[TextMatch, ...] = ()
-    crl_file: str = ""
-    """Path, in the proxy's view, of the certificates that are revoked."""
     certificate_spki: tuple[str, ...] = ()
     """Base64 of SHA-256 of public keys: with `certificate_hashes`, the certificate must be one of these."""
     certificate_hashes: tuple[str, ...] = ()
