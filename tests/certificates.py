@@ -103,12 +103,15 @@ def certificate(
     return Made(builder.sign(signer, algorithm), private)
 
 
-def revocation_list(issuer: Made, *, begin: datetime = BEGIN) -> bytes:
-    """An empty one."""
+def revocation_list(issuer: Made, *revoked: Made, begin: datetime = BEGIN) -> bytes:
+    """Of these certificates."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.name)
         .last_update(begin)
         .next_update(begin + timedelta(days=36500))
     )
+    for one in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number).revocation_date(begin)
+        builder = builder.add_revoked_certificate(entry.build())
     return builder.sign(issuer.private, hashes.SHA256()).public_bytes(Encoding.PEM)

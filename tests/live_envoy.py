@@ -119,6 +119,10 @@ class LiveEnvoy:
         with (self.directory / "envoy.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
+    def withhold(self, *secrets: str) -> None:
+        """From now on these secrets, unless they are given, do not exist; as a delta server says it at once."""
+        self._ads.withheld = frozenset(secrets)
+
     def apply(self, resources: Resources | Iterable[Resource]) -> None:
         """Replace all resources and wait until they are in use. `AssertionError` with Envoy's words if one is
         refused."""
@@ -245,6 +249,7 @@ class _AdsServer:
 
     def __init__(self) -> None:
         self.changed = threading.Event()
+        self.withheld: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._offered: dict[tuple[str, str], Resource] = {}
         self._sent: dict[tuple[str, str], str] = {}
@@ -328,6 +333,9 @@ class _AdsServer:
             self._sent.pop((kind, name), None)
         if names:
             self._push()
+        missing = [name for name in sorted(names) if kind == SECRET and self._resource(kind, name) is None]
+        if missing:
+            self._send(kind, [], missing)
 
     def _push(self) -> None:
         for kind in _ORDER:
@@ -356,7 +364,7 @@ class _AdsServer:
         if kind == ENDPOINTS:
             body = v3.ClusterLoadAssignment(cluster_name=name).SerializeToString()
             return Resource(name=name, version="empty", type_url=kind, body=body)
-        if kind == SECRET:
+        if kind == SECRET and name not in self.withheld:
             return Resource(name=name, version="made up", type_url=kind, body=secret_body(name))
         return None
 

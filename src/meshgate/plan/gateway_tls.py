@@ -15,6 +15,7 @@ from meshgate.api import (
     known_cipher_suites,
     known_ecdh_curves,
 )
+from meshgate.mesh import roots_name, secret_name
 from meshgate.plan import names
 from meshgate.plan.values import DownstreamTls, PeerValidation, SecretReference, TextExact, TlsParameters, TlsVersion
 
@@ -56,7 +57,7 @@ def certificates(settings: ServerTLSSettings) -> tuple[SecretReference, ...]:
     if settings.mode is ServerTLSMode.ISTIO_MUTUAL:
         return (SecretReference(name=names.WORKLOAD_CERTIFICATE),)
     if credentials := _credentials(settings):
-        return tuple(SecretReference(name=names.credential(name)) for name in credentials)
+        return tuple(SecretReference(name=secret_name(name)) for name in credentials)
     if settings.tls_certificates:
         given = ((one.server_certificate, one.private_key) for one in settings.tls_certificates)
         return tuple(SecretReference(name=names.certificate_files(*files)) for files in given)
@@ -84,9 +85,9 @@ def _roots(settings: ServerTLSSettings) -> str:
     if settings.mode is ServerTLSMode.ISTIO_MUTUAL:
         return names.WORKLOAD_ROOTS
     if settings.ca_cert_credential_name:
-        return names.roots_credential(settings.ca_cert_credential_name)
+        return roots_name(settings.ca_cert_credential_name)
     if credentials := _credentials(settings):
-        return names.roots_credential(credentials[0])
+        return roots_name(credentials[0])
     return names.roots_files(settings.ca_certificates, settings.ca_crl)
 
 

@@ -126,29 +126,6 @@ def gateway_https_routes(port: int, port_name: str, gateway: str, namespace: str
     return f"https.{port}.{port_name}.{gateway}.{namespace}" + (f".{bind}" if bind else "")
 
 
-def credential(name: str) -> str:
-    """The secret of a Secret's certificate; a name may say by itself where it is kept.
-
-    >>> credential("web"), credential("kubernetes://web"), credential("builtin://")
-    ('kubernetes://web', 'kubernetes://web', 'default')
-    """
-    if name.startswith("builtin://"):
-        return WORKLOAD_CERTIFICATE
-    return name if name.startswith(("kubernetes://", "configmap://")) else f"kubernetes://{name}"
-
-
-def roots_credential(name: str) -> str:
-    """The secret of the roots that belong to a Secret, or of a ConfigMap.
-
-    >>> roots_credential("web"), roots_credential("web-cacert"), roots_credential("configmap://web")
-    ('kubernetes://web-cacert', 'kubernetes://web-cacert', 'configmap://web')
-    """
-    if name.startswith("builtin://"):
-        return WORKLOAD_ROOTS
-    found = credential(name)
-    return found if found.startswith("configmap://") or found.endswith("-cacert") else f"{found}-cacert"
-
-
 def certificate_files(certificate: str, key: str) -> str:
     """The secret of a certificate in files."""
     return f"file-cert:{certificate}~{key}"

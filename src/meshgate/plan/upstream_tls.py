@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from meshgate.api import ClientTLSMode, ClientTLSSettings, MeshConfig
-from meshgate.mesh import MeshService, Port, ServiceTrust
+from meshgate.mesh import MeshService, Port, ServiceTrust, roots_name, secret_name
 from meshgate.plan import names
 from meshgate.plan.upstream_alpn import mesh_alpn, opens_mesh_tls
 from meshgate.plan.values import (
@@ -123,7 +123,7 @@ def _originated(cluster: ClusterPlan, to: Destination, tls: ClientTLSSettings) -
 
 def _certificates(tls: ClientTLSSettings) -> tuple[SecretReference, ...]:
     if tls.credential_name:
-        return (SecretReference(name=names.credential(tls.credential_name)),)
+        return (SecretReference(name=secret_name(tls.credential_name)),)
     return (SecretReference(name=names.certificate_files(tls.client_certificate, tls.private_key)),)
 
 
@@ -137,5 +137,5 @@ def _validation(to: Destination, tls: ClientTLSSettings) -> PeerValidation:
 
 def _roots(tls: ClientTLSSettings) -> str:
     if tls.credential_name:
-        return names.roots_credential(tls.credential_name)
+        return roots_name(tls.credential_name)
     return names.roots_files(tls.ca_certificates or SYSTEM_ROOTS, tls.ca_crl)
