@@ -197,6 +197,6 @@ def test_redirects_behind_tls_are_kept_for_plaintext() -> None:
 
 def test_nothing_is_wrong_with_servers_that_tls_tells_apart() -> None:
     tls = ", tls: {mode: SIMPLE, credentialName: CERT}"
-    one, two = server(443, "HTTPS", "a.org", rest=tls), server(443, "HTTPS", "'*.org'", rest=tls)
+    one, two = server(443, "HTTPS", "a.org", rest=tls), server(443, "HTTPS", "'*.com'", rest=tls)
     text = gateway(one.replace("CERT", "a")) + gateway(two.replace("CERT", "b"), name="second")
     assert problems(text, ROUTER) == []

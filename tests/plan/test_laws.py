@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from meshgate.api import AnyResource, Problem
 from meshgate.mesh import build
 from meshgate.plan import Memo, Plan, Proxy, load_assignments, names, plan
 from meshgate.plan.values import (
+    FilterChainMatch,
     FilterChainPlan,
     ForwardAction,
     HttpConnectionManagerPlan,
@@ -27,15 +29,19 @@ PROXIES = (SIDECAR, ROUTER, in_namespace(with_labels(SIDECAR, app="web", version
 
 SERVER = "{{port: {{number: {}, name: p{}, protocol: {}}}, hosts: [{}]{}{}}}"
 REDIRECT, SECURE = ", tls: {httpsRedirect: true}", ", tls: {mode: SIMPLE, credentialName: c}"
+THROUGH = ", tls: {mode: PASSTHROUGH}"
 SERVERS = st.builds(
     lambda number, protocol, host, rest, bind: SERVER.format(number, number, protocol, host, rest, bind),
     st.sampled_from([80, 81, 31400]),
-    st.sampled_from(["HTTP", "TCP", "GRPC", "GRPC-WEB", "MONGO", "HTTPS"]),
+    st.sampled_from(["HTTP", "TCP", "GRPC", "GRPC-WEB", "MONGO", "HTTPS", "TLS"]),
     st.sampled_from(["'*'", "a.org", "'shop/*'", "'*.org'"]),
-    st.sampled_from(["", REDIRECT, SECURE]),
+    st.sampled_from(["", REDIRECT, SECURE, THROUGH]),
     st.sampled_from(["", ", bind: 10.0.0.9"]),
 ).filter(
-    lambda server: ("HTTPS" in server) == (SECURE in server) and not (REDIRECT in server and "HTTP," not in server)
+    lambda server: (
+        ("HTTPS}" in server or "TLS}" in server) == (SECURE in server or THROUGH in server)
+        and not (REDIRECT in server and "HTTP}" not in server)
+    )
 )
 HOSTS = st.sampled_from(
     ["web", "cart", "a.org", "'*.org'", "web.shop.svc.cluster.local", "'*.svc.cluster.local'", "nobody"]
@@ -57,6 +63,7 @@ MATCHES = st.sampled_from(
     ]
 )
 PLACES = st.tuples(st.sampled_from(["default", "shop"]), st.sampled_from(["a", "b", "c"]))
+GATEWAYS = st.sampled_from(["mesh", "default/a", "default/a, mesh", "shop/b"])
 AGES = st.sampled_from(["", "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"])
 
 
@@ -82,6 +89,11 @@ def _virtual_services(place: tuple[str, str], host: str, gateways: str, rule: st
         namespace=place[0],
         created=age,
     )
+
+
+def _tls_rules(place: tuple[str, str], names: str, gateways: str, to: str, age: str) -> str:
+    rule = f"tls: [{{match: [{{sniHosts: [{names}]}}], route: [{{destination: {to}}}]}}]"
+    return _virtual_services(place, "'*.org'", gateways, rule, age)
 
 
 def _destination_rules(place: tuple[str, str], host: str, rest: str) -> str:
@@ -117,8 +129,16 @@ TEXTS = st.one_of(
         _virtual_services,
         PLACES,
         HOSTS,
-        st.sampled_from(["mesh", "default/a", "default/a, mesh", "shop/b"]),
+        GATEWAYS,
         RULES,
+        AGES,
+    ),
+    st.builds(
+        _tls_rules,
+        PLACES,
+        st.sampled_from(["a.org", "'*.org'", "a.org, b.org"]),
+        GATEWAYS,
+        DESTINATIONS,
         AGES,
     ),
     st.builds(
@@ -239,6 +259,12 @@ def test_every_reference_leads_somewhere_or_is_reported(objects: tuple[AnyResour
         assert {one.cluster for one in load_assignments(snapshot.endpoints, made.clusters)} == eds
 
 
+def _by_name(match: FilterChainMatch | None) -> list[FilterChainMatch | None]:
+    """The match once for each SNI: no name may be in two."""
+    names = match.server_names if match else ()
+    return [msgspec.structs.replace(match, server_names=(name,)) for name in names] if match and names else [match]
+
+
 @pytest.mark.slow
 @given(MESHES)
 def test_envoy_could_take_it(objects: tuple[AnyResource, ...]) -> None:
@@ -249,7 +275,7 @@ def test_envoy_could_take_it(objects: tuple[AnyResource, ...]) -> None:
             found = [value.name for value in values]
             assert found == sorted(set(found))
         for listener in made.listeners:
-            matches = [chain.match for chain in listener.filter_chains]
+            matches = [one for chain in listener.filter_chains for one in _by_name(chain.match)]
             assert len(matches) == len(set(matches)) > 0
         addresses = [listener.address for listener in made.listeners]
         assert len(addresses) == len(set(addresses))
@@ -285,10 +311,12 @@ def test_objects_that_nobody_sees_change_nothing(objects: tuple[AnyResource, ...
 @pytest.mark.slow
 @given(MESHES, st.lists(SERVERS, min_size=1, max_size=3, unique_by=lambda server: server.split(",")[0]))
 def test_a_younger_gateway_takes_nothing_away(objects: tuple[AnyResource, ...], servers: list[str]) -> None:
-    """It may add listeners and hosts; what listened before listens on, with the same chains."""
+    """It may add listeners, chains and hosts; what listened before listens on, with the same chains among others."""
     text = istio("Gateway", "youngest", f"{{servers: [{', '.join(servers)}]}}", created="2030-01-01T00:00:00Z")
     before, _ = planned(objects, ROUTER)
     after, _ = planned((*objects, *resources(text)), ROUTER)
-    assert set(before.listeners) <= set(after.listeners)
+    chains = {listener.name: listener.filter_chains for listener in after.listeners}
+    for listener in before.listeners:
+        assert set(listener.filter_chains) <= set(chains[listener.name])
     hosts = {configuration.name: len(configuration.virtual_hosts) for configuration in after.route_configurations}
     assert {configuration.name for configuration in before.route_configurations} <= set(hosts)

@@ -151,6 +151,14 @@ ISTIO: Final[Mapping[str, Code]] = {
         "The pod's sidecar sees its own port alone and cannot tell the two services apart.",
         "Use one port number for one target port.",
     ),
+    codes.ONE_CERTIFICATE: Code(
+        "GatewayDuplicateCertificate",
+        "warning",
+        "two HTTPS servers on a gateway's port show the same certificate",
+        "A browser reuses an HTTP/2 connection for every host in the certificate. Each server has routes of its own, "
+        "so what comes by the other one's connection gets 404.",
+        "Let one server have the hosts of both, or give each a certificate for its own hosts alone.",
+    ),
     codes.MESH_RULES_UNUSED: Code(
         "IngressRouteRulesNotAffected",
         "warning",

@@ -261,6 +261,14 @@ OURS: Final[Mapping[str, Code]] = {
         "Clients that verify the name refuse the certificate.",
         "Take a certificate that has the host, or a wildcard of its domain, among its alternative names.",
     ),
+    codes.REUSED_CONNECTION: Code(
+        "ReusedConnection",
+        "info",
+        "a host of a gateway's HTTPS server is within a wildcard of another server on the port",
+        "A browser reuses an HTTP/2 connection for every host in the certificate it was shown. Each server has routes "
+        "of its own, so a request that comes by the other server's connection gets 404.",
+        "Let one server have both hosts, or give the other one a certificate without this host.",
+    ),
     codes.REFUSED_BY_PROXY: Code(
         "RefusedByProxy",
         "error",

@@ -39,6 +39,7 @@ from meshgate.plan import fixed_clusters, names
 from meshgate.plan.client import Client, client_of, placeless
 from meshgate.plan.fixed_clusters import inbound_bind_addresses
 from meshgate.plan.gateway_listeners import GatewayListeners, edge_listener
+from meshgate.plan.gateway_reuse import reused_connections
 from meshgate.plan.gateway_routes import GatewayRoutes
 from meshgate.plan.gateway_rules import shadowed_tcp_rules
 from meshgate.plan.gateway_servers import PortServers, merged_servers, servers_of_bytes
@@ -222,6 +223,7 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     making = GatewayListeners(scope, client, settings)
     listeners = _by_name(_doubled(ports, making, proxy.edge_socket))
     problems += (*making.problems(), *shadowed_tcp_rules(servers_of_bytes(ports), scope))
+    problems += memo.get(reused_connections, ports)
     routes = GatewayRoutes(scope, client, settings, memo)
     configurations = _by_name(chain.from_iterable(routes.of_port(one) for one in ports))
     for configuration in configurations:
