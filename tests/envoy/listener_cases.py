@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from meshgate.api import Origin, Ref
 from meshgate.plan.values import (
+    BlockedLog,
     CidrRange,
     ClientCertificateDetails,
     ClusterPlan,
@@ -323,7 +324,7 @@ LISTENERS = {
                                 hash_source_ip=True,
                                 alpn=("istio", "h2"),
                                 sni_lookup=SniLookup(dns_cache="cache", port=443),
-                                access_logs=(TEXT_LOG,),
+                                access_logs=(TEXT_LOG, BlockedLog(is_http=False), BlockedLog(is_http=True)),
                             ),
                         ),
                         origin=Origin(Ref("VirtualService", "shop", "tcp"), "spec.tcp[0]"),

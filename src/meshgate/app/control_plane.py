@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from meshgate.aio import Latest
 from meshgate.api import Problem, own_rsa_bits
 from meshgate.app.account_tokens import AccountTokens, issuer_of
+from meshgate.app.blocked import BlockedCalls
 from meshgate.app.certificate_watch import watch_certificates
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
@@ -139,7 +140,8 @@ class ControlPlane:
         self._servers = name_servers(options, self._lab_servers)
 
         self.store = Store(data)
-        self.ads = AdsServer()
+        self.blocked = BlockedCalls(self.store, lambda address: self.dns.recent.name_of(address), _now)
+        self.ads = AdsServer(blocked=self.blocked.note)
         self.pipeline = Pipeline(self.store, self.ads, Compiler(Facts(), overlay), self._settle)
         self.admission = Admission(self.store, self.pipeline.admit)
         self.files = WatchedFiles(self.store, self.admission, [Path(file) for file in options.files])
@@ -173,7 +175,7 @@ class ControlPlane:
         self._machine = MachineParts(
             self.pipeline, self._door, self.feeds, self.edge, self.runtime, self._told, self._lab
         )
-        self.status = MeshStatus(self.pipeline, self.ads, self._machine)
+        self.status = MeshStatus(self.pipeline, self.ads, self._machine, self.blocked.told)
 
     async def open(self) -> None:
         """Find the network of the control plane before us, or make one; raises for what is in the way."""
@@ -252,6 +254,7 @@ class ControlPlane:
             ("pods", kubelet.serve),
             ("edge", lambda ready: self.edge.run(self.feeds.edge, ready=ready)),
             ("reports", _at_once(self._reports)),
+            ("blocked calls", _at_once(self.blocked.run)),
             ("garbage", _at_once(lambda: set_aside(self.pipeline.built))),
             ("store", _at_once(self.store.maintain)),
             ("api", lambda ready: serve(kube, Path(self._options.api_socket), ready)),

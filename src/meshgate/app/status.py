@@ -55,10 +55,17 @@ class Parts(Protocol):
 class MeshStatus:
     """Reads the pipeline and the ADS server, and what other parts tell of themselves."""
 
-    def __init__(self, pipeline: Pipeline, ads: AdsServer, parts: Parts) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        ads: AdsServer,
+        parts: Parts,
+        blocked: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
+    ) -> None:
         self._pipeline = pipeline
         self._ads = ads
         self._parts = parts
+        self._blocked = blocked
         self._bare_pods = BarePods()
         self.found = MeshProblems(self._built_problems, self.refusals, self._injection_problems, parts.problems)
         """All problems."""
@@ -79,6 +86,7 @@ class MeshStatus:
                 {**self._proxy(proxy_id, status), "pid": pids.get(proxy_id)}
                 for proxy_id, status in sorted(self._ads.state.value.items())
             ],
+            "blocked": list(self._blocked()),
             "problems": [entry_of(problem) for problem in self.found.all()],
             **self._parts.told(),
         }

@@ -45,6 +45,14 @@ def host_view(told: Mapping[str, Any], data_dir: Path) -> dict[str, Any]:
     return {**told, "dataDir": str(data_dir), "holder": {"pid": pid}} if pid else {**told, "dataDir": str(data_dir)}
 
 
+def blocked_lines(blocked: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Calls that sidecars refused, by pod."""
+    if not blocked:
+        return []
+    rows = [[one["proxy"], one["call"], one["count"], one["last"]] for one in blocked]
+    return ["", *table_text(["Refused calls of", "To", "Count", "Last"], rows).splitlines()]
+
+
 @click.command("status")
 @click.option("-o", "--output", type=click.Choice(["json", "yaml", "wide"]), help="form of the output")
 @data_dir_option
@@ -74,5 +82,7 @@ def print_status(told: Mapping[str, Any], *, wide: bool) -> None:
     for proxy in told["proxies"]:
         for refused in proxy["refused"]:
             click.secho(f"{proxy['name']} refused {refused['name']}: {refused['text']}", fg=COLOURS["error"])
+    for line in blocked_lines(told.get("blocked") or []):
+        click.echo(line)
     click.echo(f"\nproblems: {counts_text(told['problems'])}")
     print_problems(told["problems"], wide=wide)

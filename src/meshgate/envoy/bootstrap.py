@@ -13,7 +13,7 @@ import json
 from msgspec import Struct
 
 from meshgate.envoy.node import node
-from meshgate.envoy.spelling import ads, packed
+from meshgate.envoy.spelling import XDS_CLUSTER, ads, packed
 from meshgate.envoy.static_listeners import ProxyPorts, admin_cluster, pipe_cluster, static_listeners
 from meshgate.envoy.stats import stats_config
 from meshgate.envoy.upstream import HTTP_OPTIONS, dns_resolver
@@ -21,7 +21,6 @@ from meshgate.plan import Proxy
 from meshgate.plan.values import SocketAddress
 from meshgate.proto import to_json, v3
 
-_XDS_CLUSTER = "xds-grpc"
 _NO_LIMIT = 2**31 - 1
 _OWNER_ONLY = 0o600
 _LONGEST_SOCKET_PATH = 107
@@ -110,7 +109,7 @@ def process_bootstrap(admin_socket: str, xds_socket: str) -> v3.BootstrapDict:
 def _dynamic_resources() -> v3.Bootstrap_DynamicResourcesDict:
     back_off: v3.BackoffStrategyDict = {"base_interval": {"nanos": 50_000_000}, "max_interval": {"seconds": 1}}
     service: v3.GrpcServiceDict = {
-        "envoy_grpc": {"cluster_name": _XDS_CLUSTER, "retry_policy": {"retry_back_off": back_off}}
+        "envoy_grpc": {"cluster_name": XDS_CLUSTER, "retry_policy": {"retry_back_off": back_off}}
     }
     return {
         "ads_config": {
@@ -125,7 +124,7 @@ def _dynamic_resources() -> v3.Bootstrap_DynamicResourcesDict:
 
 
 def _xds_cluster(socket: str) -> v3.ClusterDict:
-    spelled = pipe_cluster(_XDS_CLUSTER, socket)
+    spelled = pipe_cluster(XDS_CLUSTER, socket)
     options = v3.HttpProtocolOptions(explicit_http_config={"http2_protocol_options": {}})
     spelled["typed_extension_protocol_options"] = {HTTP_OPTIONS: packed(options)}
     return spelled

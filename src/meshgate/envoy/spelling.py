@@ -14,6 +14,9 @@ from google.protobuf.message import Message
 from meshgate.plan.values import Address, CidrRange, PipeAddress, SocketAddress
 from meshgate.proto import type_url, v3
 
+XDS_CLUSTER = "xds-grpc"
+"""The control plane, as the bootstrap has it."""
+
 
 def duration(value: timedelta) -> v3.DurationDict:
     return {"seconds": value.days * 86400 + value.seconds, "nanos": value.microseconds * 1000}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from meshgate.api import AccessLogEncoding, MeshConfig
-from meshgate.plan.values import AccessLog, FileAccessLog, JsonFormat, ResponseFlagFilter, TextFormat
+from meshgate.plan.values import FileAccessLog, JsonFormat, ResponseFlagFilter, TextFormat
 
 DEFAULT_TEXT = (
     '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% '
@@ -48,12 +48,12 @@ DEFAULT_JSON = (
 NO_FILTER_CHAIN = ResponseFlagFilter(flags=("NR",))
 
 
-def access_logs(mesh: MeshConfig) -> tuple[AccessLog, ...]:
+def access_logs(mesh: MeshConfig) -> tuple[FileAccessLog, ...]:
     """Of requests and connections."""
     return (FileAccessLog(path=mesh.access_log_file, format=_format(mesh)),) if mesh.access_log_file else ()
 
 
-def listener_access_logs(mesh: MeshConfig) -> tuple[AccessLog, ...]:
+def listener_access_logs(mesh: MeshConfig) -> tuple[FileAccessLog, ...]:
     """Of connections that no filter chain took."""
     if not mesh.access_log_file or mesh.disable_envoy_listener_log:
         return ()

@@ -18,6 +18,7 @@ from meshgate.plan.proxy_headers import (
     with_proxy_headers,
 )
 from meshgate.plan.values import (
+    BlockedLog,
     ClientCertificateDetails,
     CorsFilter,
     DynamicForwardProxyFilter,
@@ -66,6 +67,7 @@ def outbound_manager(
     """For what a workload sends. The protocol is that of the first service of the port, as in Istio; `dns_caches` are
     those of the port's hosts that are looked up."""
     mesh = settings.mesh
+    logs = (BlockedLog(is_http=True),) if settings.mode is OutboundMode.REGISTRY_ONLY else ()
     lookups = [DynamicForwardProxyFilter(dns_cache=cache) for cache in dns_caches]
     if settings.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS:
         lookups.append(DYNAMIC_DNS)
@@ -74,7 +76,7 @@ def outbound_manager(
         routes=routes,
         http_filters=_filters(protocol, *lookups),
         normalization=_normalization(mesh),
-        access_logs=access_logs(mesh),
+        access_logs=(*access_logs(mesh), *logs),
     )
     return with_proxy_headers(manager, mesh)
 

@@ -36,7 +36,7 @@ from meshgate.plan.inspectors import inspectors
 from meshgate.plan.outbound_chains import OutboundChains, Place
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.sidecar_routes import NeededRoutes
-from meshgate.plan.tcp_filters import plain_tcp_proxy
+from meshgate.plan.tcp_filters import catch_all_proxy
 from meshgate.plan.values import (
     Address,
     CidrRange,
@@ -269,5 +269,5 @@ def fall_through(settings: OutboundSettings) -> FilterChainPlan:
     return FilterChainPlan(
         name=names.PASSTHROUGH_FILTER_CHAIN,
         match=FilterChainMatch(),
-        filters=(plain_tcp_proxy(settings.mesh, settings.catch_all_cluster),),
+        filters=(catch_all_proxy(settings),),
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from meshgate.api import Destination, LoadBalancerSettings, MeshConfig, Origin, Ref, RouteDestination, TCPSettings
 from meshgate.mesh import BoundDestinationRule, MeshService, Port, Protocol, Scope, full_name
 from meshgate.plan import names
@@ -14,7 +16,7 @@ from meshgate.plan.access_logs import access_logs
 from meshgate.plan.destinations import host_facts
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.upstream_alpn import Alpn, alpn_of_bytes
-from meshgate.plan.values import MongoProxyPlan, NetworkFilter, TcpProxyPlan, WeightedTcpCluster
+from meshgate.plan.values import BlockedLog, MongoProxyPlan, NetworkFilter, TcpProxyPlan, WeightedTcpCluster
 
 NO_SETTINGS = TCPSettings()
 
@@ -54,6 +56,14 @@ def plain_tcp_proxy(
         access_logs=access_logs(mesh) if logged else (),
         origin=origin,
     )
+
+
+def catch_all_proxy(settings: OutboundSettings) -> TcpProxyPlan:
+    """All connections that the proxy does not know; what is refused is told."""
+    proxy = plain_tcp_proxy(settings.mesh, settings.catch_all_cluster)
+    if settings.catch_all_cluster != names.BLACK_HOLE:
+        return proxy
+    return msgspec.structs.replace(proxy, access_logs=(*proxy.access_logs, BlockedLog(is_http=False)))
 
 
 def tcp_proxy_to_service(

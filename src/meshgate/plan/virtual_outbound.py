@@ -18,7 +18,7 @@ from meshgate.plan.inspectors import inspectors
 from meshgate.plan.outbound_settings import OutboundSettings
 from meshgate.plan.proxy_headers import with_attempt_counts
 from meshgate.plan.sidecar_routes import catch_all
-from meshgate.plan.tcp_filters import plain_tcp_proxy
+from meshgate.plan.tcp_filters import catch_all_proxy, plain_tcp_proxy
 from meshgate.plan.values import (
     FilterChainMatch,
     FilterChainPlan,
@@ -64,5 +64,5 @@ def _chains(settings: OutboundSettings) -> Iterator[FilterChainPlan]:
         )
     yield FilterChainPlan(
         name=names.VIRTUAL_OUTBOUND_CATCH_ALL,
-        filters=(plain_tcp_proxy(mesh, settings.catch_all_cluster),),
+        filters=(catch_all_proxy(settings),),
     )

@@ -66,6 +66,10 @@ _TABLE: Mapping[str, str] = {
         ServerNameInput SourceIPInput SourcePortInput SourceTypeInput TransportProtocolInput""",
     # access logs
     "envoy.extensions.access_loggers.file.v3": "FileAccessLog",
+    "envoy.extensions.access_loggers.grpc.v3": """
+        CommonGrpcAccessLogConfig HttpGrpcAccessLogConfig TcpGrpcAccessLogConfig""",
+    "envoy.service.accesslog.v3": "StreamAccessLogsMessage",
+    "envoy.data.accesslog.v3": "AccessLogCommon HTTPAccessLogEntry TCPAccessLogEntry",
     "envoy.extensions.access_loggers.stream.v3": "StderrAccessLog StdoutAccessLog",
     "envoy.extensions.access_loggers.filters.cel.v3": "CelAccessLogFilter=ExpressionFilter",
     "envoy.extensions.formatter.metadata.v3": "MetadataFormatter=Metadata",

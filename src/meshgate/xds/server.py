@@ -23,6 +23,7 @@ from meshgate.aio import Latest
 from meshgate.ca.service import headers_of
 from meshgate.envoy import SECRET, Resource
 from meshgate.errors import EnvironmentFault
+from meshgate.xds.blocked import Told, handlers
 from meshgate.xds.guests import Doorkeeper, Guests, Nobody, Node, NotAdmitted
 from meshgate.xds.layers import TableLayers
 from meshgate.xds.push import SharedBytes, delta_node, parse_delta, parse_world, world_bytes, world_node
@@ -60,9 +61,11 @@ class _Proxy:
 class AdsServer:
     """Owned by one event loop."""
 
-    def __init__(self, *, hold_s: float = _HOLD_S, awaited_s: float = _AWAITED_S) -> None:
+    def __init__(self, *, hold_s: float = _HOLD_S, awaited_s: float = _AWAITED_S, blocked: Told | None = None) -> None:
+        """`blocked` is told of calls that proxies refuse."""
         self.state: Latest[Statuses] = Latest(MappingProxyType({}))
         self._hold_s = hold_s
+        self._blocked = blocked
         self._awaited_s = awaited_s
         self._proxies: dict[str, _Proxy] = {}
         self._responses = Responses()
@@ -80,6 +83,8 @@ class AdsServer:
         if proxy.is_guest:  # from now on it is planned for as a proxy of ours
             self._guests.farewell(proxy_id)
         server = self._server(partial(self._serve_proxy, proxy_id))
+        if self._blocked is not None:
+            server.add_generic_rpc_handlers((handlers(proxy_id, self._blocked),))
         bind_unix(server, socket_path, owner)
         proxy.server, proxy.path, proxy.awaited, proxy.is_guest = server, socket_path, True, False
         await server.start()

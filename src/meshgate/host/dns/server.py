@@ -29,6 +29,7 @@ from meshgate.host.dns.messages import (
     write_here,
 )
 from meshgate.host.dns.names import Chain, Here, Index, Upstream
+from meshgate.host.dns.recent import RecentNames
 from meshgate.host.dns.sockets import DnsSockets
 from meshgate.host.dns.table import DnsTable
 
@@ -73,6 +74,8 @@ class DnsServer:
     """One for all pods. `serve` and `stop` are called while `run` is running, on the same event loop."""
 
     def __init__(self, table: Latest[DnsTable], forwarder: Forwarder) -> None:
+        self.recent = RecentNames()
+        """Names that were answered from outside."""
         self._latest = table
         self._forwarder = forwarder
         self._table = table.value
@@ -198,7 +201,10 @@ class DnsServer:
         query = question.query
         match question.answer:
             case Upstream():
-                return await self._forwarder.ask(wire, tcp=tcp) or servfail(query)
+                answer = await self._forwarder.ask(wire, tcp=tcp)
+                if answer is not None:
+                    self.recent.note(query.name, answer)
+                return answer or servfail(query)
             case Chain(records, target):
                 further = question_for(query, target)
                 found = await self._forwarder.ask(further, tcp=tcp) if further else None

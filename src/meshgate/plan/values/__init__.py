@@ -3,7 +3,14 @@
 Read by `envoy`, which spells them and decides nothing; made by the rest of `plan`. Import api only.
 """
 
-from meshgate.plan.values.access_log import AccessLog, FileAccessLog, JsonFormat, ResponseFlagFilter, TextFormat
+from meshgate.plan.values.access_log import (
+    AccessLog,
+    BlockedLog,
+    FileAccessLog,
+    JsonFormat,
+    ResponseFlagFilter,
+    TextFormat,
+)
 from meshgate.plan.values.address import Address, CidrRange, PipeAddress, SocketAddress
 from meshgate.plan.values.cluster import (
     UNLIMITED,
@@ -108,6 +115,7 @@ __all__ = [
     "AbortFault",
     "AccessLog",
     "Address",
+    "BlockedLog",
     "CidrRange",
     "CircuitBreakers",
     "ClientCertificateDetails",

@@ -32,4 +32,11 @@ class FileAccessLog(Struct, frozen=True, kw_only=True, cache_hash=True):
     filter: ResponseFlagFilter | None = None
 
 
-AccessLog = FileAccessLog
+class BlockedLog(Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Tells the control plane of refused calls, over the connection by which it leads the proxy."""
+
+    is_http: bool
+    """Of requests: only those that are answered 502. Else every connection."""
+
+
+AccessLog = FileAccessLog | BlockedLog
