@@ -7,7 +7,13 @@ import pytest
 from meshgate.api import InboundMode, InboundTrafficPolicy, MeshConfig, OutboundTrafficPolicy
 from meshgate.mesh import Facts, Memo
 from meshgate.plan import Plan, plan
-from meshgate.plan.values import DirectResponseAction, ForwardAction, PipeAddress, SocketAddress
+from meshgate.plan.values import (
+    DirectResponseAction,
+    ForwardAction,
+    HttpConnectionManagerPlan,
+    PipeAddress,
+    SocketAddress,
+)
 from tests.mesh.objects import istio, service, snapshot
 from tests.plan.planned import (
     SIDECAR,
@@ -22,6 +28,7 @@ from tests.plan.planned import (
     manager,
     mesh,
     planned,
+    problems,
     tcp_clusters,
     virtual_host,
     with_labels,
@@ -208,7 +215,7 @@ def test_ports_of_services_are_those_of_the_sidecar_then() -> None:
     made = ingress("")
     chains = [one for one in listener(made, "virtualInbound").filter_chains if one.match and one.match.destination_port]
     names = {one.name: str(one.origin) for one in chains if one.name != "virtualInbound-blackhole"}
-    assert names == {"10.0.0.100_9080": "Sidecar/default/own"}
+    assert names == {"10.0.0.100_9080": "Sidecar/default/own spec.ingress[0]"}
     assert cluster_names(made, "inbound|") == ["inbound|9080||"]
     routes = manager(chains[-1]).routes
     assert routes.virtual_hosts[0].routes[0].operation == "own.default:9080/*"  # type: ignore[union-attr]  # inline
@@ -235,3 +242,52 @@ def test_limits_of_a_port_go_before_those_of_the_sidecar() -> None:
     rule = istio("DestinationRule", "app", "{host: app, trafficPolicy: {connectionPool: {tcp: {maxConnections: 5}}}}")
     assert limit(planned(backend + rule), 9081) == 5
     assert limit(planned(backend + rule + sidecar(f"{{{rest.removeprefix(', ')}}}")), 9081) == 3
+
+
+def disabled(port: int) -> str:
+    spec = f"{{selector: {{matchLabels: {{app: client}}}}, portLevelMtls: {{{port}: {{mode: DISABLE}}}}}}"
+    return istio("PeerAuthentication", "own", spec)
+
+
+TLS = "tls: {mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /ca}"
+
+
+@pytest.mark.parametrize(("protocol", "is_http"), [("HTTPS", True), ("TLS", False)])
+def test_tls_of_a_sidecar_ends_where_the_meshs_is_off(protocol: str, is_http: bool) -> None:
+    port = f"{{port: {{number: 9443, protocol: {protocol}}}, defaultEndpoint: '127.0.0.1:8080', {TLS}}}"
+    made = planned(sidecar(f"{{ingress: [{port}]}}") + disabled(9443))
+    (chain,) = [one for one in listener(made, "virtualInbound").filter_chains if one.name == "10.0.0.100_9443"]
+    assert chain.match is not None
+    assert chain.match.transport_protocol == "tls"
+    assert chain.tls is not None
+    assert [one.name for one in chain.tls.certificates] == ["file-cert:/c~/k"]
+    assert chain.tls.require_client_certificate
+    assert isinstance(chain.filters[-1], HttpConnectionManagerPlan) is is_http
+
+
+def test_tls_of_a_sidecar_that_is_not_used_is_told() -> None:
+    port = f"{{port: {{number: 9443, protocol: HTTPS}}, {TLS}}}"
+    (told,) = problems(sidecar(f"{{ingress: [{port}]}}"))
+    assert told.startswith("Sidecar/default/own spec.ingress[0].tls: the port takes the mesh's mutual TLS (PERMISSIVE)")
+    made = planned(sidecar(f"{{ingress: [{port}]}}"))
+    chains = [one for one in listener(made, "virtualInbound").filter_chains if one.name == "10.0.0.100_9443"]
+    assert {one.match.transport_protocol for one in chains if one.match} == {"tls", "raw_buffer"}
+    assert problems(sidecar(f"{{ingress: [{port}]}}") + disabled(9443)) == []
+
+
+def test_tls_that_a_sidecar_passes_on() -> None:
+    port = "{port: {number: 9443, protocol: TLS}, tls: {mode: PASSTHROUGH}}"
+    made = planned(sidecar(f"{{ingress: [{port}]}}") + disabled(9443))
+    (chain,) = [one for one in listener(made, "virtualInbound").filter_chains if one.name == "10.0.0.100_9443"]
+    assert (chain.tls, chain.match.transport_protocol if chain.match else "") == (None, "raw_buffer")
+
+
+def test_a_port_that_is_called_at_its_own_address() -> None:
+    port = f"{INGRESS}, bind: 10.0.0.9, captureMode: NONE, defaultEndpoint: '127.0.0.1:8080'}}"
+    made = planned(sidecar(f"{{ingress: [{port}]}}"))
+    bound = listener(made, "10.0.0.9_9080")
+    assert (bound.address, bound.bind_to_port) == (SocketAddress(address="10.0.0.9", port=9080), True)
+    assert bound.direction == "INBOUND"
+    assert all(chain.match is None or chain.match.destination_port is None for chain in bound.filter_chains)
+    names = [one.name for one in listener(made, "virtualInbound").filter_chains]
+    assert "10.0.0.9_9080" not in names

@@ -233,6 +233,13 @@ OURS: Final[Mapping[str, Code]] = {
         "Nothing, if requests go there by a gateway only. Else select the workloads by workloadSelector, and have the "
         "Secret in their namespace.",
     ),
+    codes.INGRESS_TLS_UNUSED: Code(
+        "IngressTLSUnused",
+        "warning",
+        "a Sidecar's TLS of a port that takes the mesh's mutual TLS",
+        "Only one of the two can end at a port. The mesh's goes first, as in Istio; TLS of another kind is refused.",
+        "Switch the mesh's off for the port (PeerAuthentication, `portLevelMtls`, `DISABLE`), or leave `tls` out.",
+    ),
     codes.UNUSABLE_CERTIFICATE: Code(
         "UnusableCertificate",
         "error",

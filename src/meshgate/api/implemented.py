@@ -92,8 +92,6 @@ IMPLEMENTED: Final[Table] = {
     "ServiceEntry.spec.resolution": ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"),
     "ServiceEntry.spec.endpoints": _ENDPOINT,
     "WorkloadEntry.spec": _ENDPOINT,
-    "Sidecar.spec.ingress": ("port", "bind", "captureMode", "defaultEndpoint", "connectionPool"),
-    "Sidecar.spec.ingress.captureMode": ("DEFAULT", "IPTABLES"),
     **ACCEPTED,
 }
 """What this version does. Kinds without an entry are implemented as far as their types go."""

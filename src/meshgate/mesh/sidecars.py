@@ -20,6 +20,7 @@ from meshgate.api import (
     OutboundMode,
     Ref,
     Resource,
+    ServerTLSSettings,
     Sidecar,
     SidecarPort,
     is_subset,
@@ -69,8 +70,10 @@ class IngressListener(Struct, frozen=True, kw_only=True, cache_hash=True, gc=Fal
 
     port: Port
     bind: str = ""
+    is_bound: bool = False
     endpoint: str = ""
     """As written."""
+    tls: ServerTLSSettings | None = None
     pool: ConnectionPoolSettings | None = None
 
 
@@ -132,7 +135,9 @@ def _ingress(listener: IstioIngressListener, port: SidecarPort) -> IngressListen
     return IngressListener(
         port=_port(port),
         bind=listener.bind,
+        is_bound=listener.capture_mode is CaptureMode.NONE,
         endpoint=listener.default_endpoint,
+        tls=listener.tls,
         pool=listener.connection_pool,
     )
 

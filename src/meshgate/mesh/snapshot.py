@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from meshgate.api import ConnectionPoolSettings, MeshConfig, Origin
+from meshgate.api import ConnectionPoolSettings, MeshConfig, Origin, ServerTLSSettings
 from meshgate.mesh.credentials import CredentialObject
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.endpoints import EndpointTable
@@ -63,6 +63,10 @@ class Ingress(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
     """Whether the address is one of the workload's, where capture waits for what comes in."""
     has_service: bool = True
     """False: the service stands in for one, and is told nobody."""
+    is_bound: bool = False
+    """Whether a listener of its own is bound to the address, rather than capture leading there."""
+    tls: ServerTLSSettings | None = None
+    """TLS that ends at the port, where the workload's policies have the mesh's own switched off."""
     called: str = ""
     """Name of an ingress listener in traces; empty: it is a port of a service, with limits."""
     pool: ConnectionPoolSettings | None = None

@@ -44,7 +44,7 @@ from meshgate.plan.gateway_routes import GatewayRoutes
 from meshgate.plan.gateway_rules import shadowed_tcp_rules
 from meshgate.plan.gateway_servers import PortServers, merged_servers, servers_of_bytes
 from meshgate.plan.gateway_shadows import shadowed_rules
-from meshgate.plan.inbound_chains import virtual_inbound
+from meshgate.plan.inbound_chains import bound_listeners, unused_tls, virtual_inbound
 from meshgate.plan.inbound_clusters import InboundRules, inbound_clusters
 from meshgate.plan.ingress_targets import ingress_targets
 from meshgate.plan.outbound_clusters import Made, service_clusters
@@ -146,12 +146,14 @@ def _sidecar(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarge
     )
     inbound = memo.get(virtual_inbound, world.mesh, mtls, wildcard, targets)
     rules, sources = _inbound_rules(memo, world, proxy.namespace, targets), inbound_bind_addresses(client)
-    own = memo.get(_inbound, inbound, memo.get(inbound_clusters, world.mesh, targets, rules, sources))
-    return Plan(parts=(outbound.part, clusters, routes, own)), (*outbound.problems, *problems)
+    bound = memo.get(bound_listeners, world.mesh, mtls, targets)
+    own = memo.get(_inbound, (inbound, *bound), memo.get(inbound_clusters, world.mesh, targets, rules, sources))
+    unused = memo.get(unused_tls, mtls, targets)
+    return Plan(parts=(outbound.part, clusters, routes, own)), (*outbound.problems, *problems, *unused)
 
 
-def _inbound(listener: ListenerPlan, clusters: tuple[ClusterPlan, ...]) -> Part:
-    return Part(listeners=(listener,), clusters=clusters)
+def _inbound(listeners: tuple[ListenerPlan, ...], clusters: tuple[ClusterPlan, ...]) -> Part:
+    return Part(listeners=_by_name(listeners), clusters=clusters)
 
 
 def _inbound_rules(memo: Memo, world: World, namespace: str, targets: tuple[ServiceTarget, ...]) -> InboundRules:

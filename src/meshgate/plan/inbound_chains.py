@@ -11,18 +11,20 @@ from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import Struct
 
-from meshgate.api import MeshConfig, Origin
-from meshgate.mesh import Protocol, ServiceTarget, WorkloadMtls
+from meshgate.api import MeshConfig, Origin, Problem, codes
+from meshgate.mesh import MtlsMode, Protocol, ServiceTarget, WorkloadMtls, at, warning
 from meshgate.plan import names
 from meshgate.plan.access_logs import listener_access_logs
+from meshgate.plan.gateway_tls import is_passed_through, server_tls
 from meshgate.plan.http_managers import inbound_manager
 from meshgate.plan.http_routes import NO_TIMEOUT
-from meshgate.plan.identity import InboundTls, inbound_tls
-from meshgate.plan.inbound_shapes import inbound_shapes
-from meshgate.plan.inspectors import inspectors_by_port
+from meshgate.plan.identity import inbound_tls
+from meshgate.plan.inbound_shapes import Shape, inbound_shapes
+from meshgate.plan.inspectors import inspectors, inspectors_by_port
 from meshgate.plan.retries import inbound_retry_policy
 from meshgate.plan.tcp_filters import plain_tcp_proxy, tcp_stack
 from meshgate.plan.values import (
+    DownstreamTls,
     FilterChainMatch,
     FilterChainPlan,
     ForwardAction,
@@ -71,8 +73,8 @@ def virtual_inbound(
     served = first_of_each_port(targets)
     chains = [_black_hole(mesh), *_passthrough_chains(mesh, mtls, {target.target for target in served})]
     for target in served:
-        tls = inbound_tls(mesh, mtls.of(target.target))
-        chains += _chains(mesh, tls, target.port.protocol, _to_service(target))
+        if not is_bound(target):
+            chains += _target_chains(mesh, mtls, target)
     return ListenerPlan(
         name=names.VIRTUAL_INBOUND,
         address=SocketAddress(address=address, port=mesh.proxy_inbound_listen_port),
@@ -86,6 +88,62 @@ def virtual_inbound(
     )
 
 
+def is_bound(target: ServiceTarget) -> bool:
+    """Whether the port has a listener of its own."""
+    return target.ingress is not None and target.ingress.is_bound
+
+
+def bound_listeners(
+    mesh: MeshConfig, mtls: WorkloadMtls, targets: tuple[ServiceTarget, ...]
+) -> tuple[ListenerPlan, ...]:
+    """The listeners of ports that are called at their own addresses (`captureMode: NONE`)."""
+    return tuple(_bound_listener(mesh, mtls, target) for target in first_of_each_port(targets) if is_bound(target))
+
+
+def _bound_listener(mesh: MeshConfig, mtls: WorkloadMtls, target: ServiceTarget) -> ListenerPlan:
+    assert target.ingress is not None, "only ingress listeners are bound"
+    chains = tuple(_target_chains(mesh, mtls, target))
+    return ListenerPlan(
+        name=names.listener(target.ingress.bind, target.target),
+        address=SocketAddress(address=target.ingress.bind, port=target.target),
+        filter_chains=chains,
+        listener_filters=inspectors(chains),
+        direction="INBOUND",
+        listener_filters_timeout=mesh.protocol_detection_timeout,
+        continue_on_listener_filters_timeout=True,
+        access_logs=listener_access_logs(mesh),
+        origin=target.ingress.origin,
+    )
+
+
+def unused_tls(mtls: WorkloadMtls, targets: tuple[ServiceTarget, ...]) -> tuple[Problem, ...]:
+    """MG0161: TLS of a Sidecar where the mesh's own is on."""
+    found = ((target.ingress, mtls.of(target.target)) for target in targets if target.ingress is not None)
+    return tuple(
+        warning(
+            codes.INGRESS_TLS_UNUSED,
+            at(ingress.origin, "tls"),
+            f"the port takes the mesh's mutual TLS ({mode.value}), so this TLS is not used",
+            "a PeerAuthentication with portLevelMtls DISABLE for the port leaves TLS to the Sidecar",
+        )
+        for ingress, mode in found
+        if ingress.tls is not None and ingress.origin is not None and mode is not MtlsMode.DISABLE
+    )
+
+
+def _target_chains(mesh: MeshConfig, mtls: WorkloadMtls, target: ServiceTarget) -> Iterator[FilterChainPlan]:
+    """The chains of a port. The TLS of a Sidecar is for where the mesh's own is off, as in Istio."""
+    tls = inbound_tls(mesh, mtls.of(target.target))
+    own = target.ingress.tls if target.ingress is not None else None
+    if own is None or is_passed_through(own):
+        return _chains(mesh, tls.tls, inbound_shapes(tls.mode, target.port.protocol), _to_service(target))
+    protocol = Protocol.HTTP if target.port.protocol is Protocol.HTTPS else Protocol.TCP
+    if tls.mode is not MtlsMode.DISABLE:
+        return _chains(mesh, tls.tls, inbound_shapes(tls.mode, protocol), _to_service(target))
+    shape = Shape(http=protocol.is_http, transport="tls", terminates=True)
+    return _chains(mesh, server_tls(own, mesh), (shape,), _to_service(target))
+
+
 def _black_hole(mesh: MeshConfig) -> FilterChainPlan:
     return FilterChainPlan(
         name=names.VIRTUAL_INBOUND_BLACK_HOLE,
@@ -96,10 +154,10 @@ def _black_hole(mesh: MeshConfig) -> FilterChainPlan:
 
 def _passthrough_chains(mesh: MeshConfig, mtls: WorkloadMtls, served: Collection[int]) -> Iterator[FilterChainPlan]:
     """Of all ports, and of those that have a setting of their own though no service has them."""
-    yield from _chains(mesh, inbound_tls(mesh, mtls.mode), Protocol.UNSUPPORTED, _passthrough())
-    for port, mode in mtls.ports:
-        if port not in served:
-            yield from _chains(mesh, inbound_tls(mesh, mode), Protocol.UNSUPPORTED, _passthrough(port))
+    unserved = [(port, mode) for port, mode in mtls.ports if port not in served]
+    for port, mode in ((None, mtls.mode), *unserved):
+        shapes = inbound_shapes(mode, Protocol.UNSUPPORTED)
+        yield from _chains(mesh, inbound_tls(mesh, mode).tls, shapes, _passthrough(port))
 
 
 def _passthrough(port: int | None = None) -> Delivery:
@@ -125,13 +183,15 @@ def _to_service(target: ServiceTarget) -> Delivery:
         stat_prefix=names.inbound_stat_prefix(name),
         virtual_host=names.inbound_virtual_host(target.port.number),
         operation=f"{called or target.service.hostname}:{target.port.number}/*",
-        port=target.target,
+        port=None if is_bound(target) else target.target,
         target=target,
     )
 
 
-def _chains(mesh: MeshConfig, tls: InboundTls, protocol: Protocol, delivery: Delivery) -> Iterator[FilterChainPlan]:
-    for shape in inbound_shapes(tls.mode, protocol):
+def _chains(
+    mesh: MeshConfig, tls: DownstreamTls | None, shapes: Iterable[Shape], delivery: Delivery
+) -> Iterator[FilterChainPlan]:
+    for shape in shapes:
         yield FilterChainPlan(
             name=delivery.http_name if shape.http else delivery.tcp_name,
             match=FilterChainMatch(
@@ -140,7 +200,7 @@ def _chains(mesh: MeshConfig, tls: InboundTls, protocol: Protocol, delivery: Del
                 application_protocols=shape.application_protocols,
             ),
             filters=_filters(mesh, delivery, http=shape.http),
-            tls=tls.tls if shape.terminates else None,
+            tls=tls if shape.terminates else None,
             origin=_origin(delivery.target) if delivery.target else None,
         )
 

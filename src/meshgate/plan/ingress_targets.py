@@ -6,9 +6,8 @@ A service that is behind such a port lends it its name, which is all that it doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
+from msgspec import Struct
 
 from meshgate.api import Origin, split_endpoint
 from meshgate.mesh import BoundSidecar, Ingress, IngressListener, MeshService, Resolving, ServiceTarget
@@ -21,25 +20,29 @@ def ingress_targets(
 ) -> tuple[ServiceTarget, ...]:
     """The ports of a workload with these addresses, which serves `targets` by itself."""
     if sidecar.ingress:
-        return tuple(_target(listener, targets, sidecar, namespace, addresses) for listener in sidecar.ingress)
+        workload = _Workload(targets=targets, namespace=namespace, addresses=addresses)
+        return tuple(_target(place, listener, sidecar, workload) for place, listener in enumerate(sidecar.ingress))
     if sidecar.pool is None:
         return targets
     limited = Ingress(pool=sidecar.pool)
     return tuple(msgspec.structs.replace(target, ingress=limited) for target in targets)
 
 
-def _target(
-    listener: IngressListener,
-    targets: Iterable[ServiceTarget],
-    sidecar: BoundSidecar,
-    namespace: str,
-    addresses: tuple[str, ...],
-) -> ServiceTarget:
+class _Workload(Struct, frozen=True, kw_only=True):
+    """Whose ports they are."""
+
+    targets: tuple[ServiceTarget, ...]
+    namespace: str
+    addresses: tuple[str, ...]
+
+
+def _target(place: int, listener: IngressListener, sidecar: BoundSidecar, workload: _Workload) -> ServiceTarget:
     number = listener.port.number
-    service = next((target.service for target in targets if target.target == number), None)
+    service = next((target.service for target in workload.targets if target.target == number), None)
+    addresses = workload.addresses
     address, port = _endpoint(listener.endpoint, addresses)
     return ServiceTarget(
-        service=service or _stand_in(sidecar, namespace),
+        service=service or _stand_in(sidecar, workload.namespace),
         port=listener.port,
         target=number,
         ingress=Ingress(
@@ -48,9 +51,11 @@ def _target(
             port=port,
             is_own=address in addresses,
             has_service=service is not None,
-            called=f"{sidecar.ref.name}.{namespace}",
+            is_bound=listener.is_bound,
+            tls=listener.tls,
+            called=f"{sidecar.ref.name}.{workload.namespace}",
             pool=listener.pool or sidecar.pool,
-            origin=Origin(sidecar.ref),
+            origin=Origin(sidecar.ref, f"spec.ingress[{place}]"),
         ),
     )
 
