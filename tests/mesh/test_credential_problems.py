@@ -27,7 +27,7 @@ def gateway(tls: str, hosts: str = "['*']", selector: str = "{app: gw}") -> str:
 
 
 def rule(tls: str, rest: str = "") -> str:
-    entry = "{hosts: [a.org], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}"
+    entry = "{hosts: [a.org], ports: [{number: 443, name: http, protocol: HTTP}], resolution: DNS}"
     spec = f"{{host: a.org, trafficPolicy: {{portLevelSettings: [{{port: {{number: 443}}, tls: {tls}}}]}}{rest}}}"
     return istio("ServiceEntry", "out", entry) + istio("DestinationRule", "dr", spec)
 

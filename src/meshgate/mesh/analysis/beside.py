@@ -111,6 +111,11 @@ class LabelIndex:
         rarest = min((self._by_pair.get(pair, []) for pair in wanted), key=len, default=[])
         return tuple(labels for owner, labels in rarest if owner == namespace and is_subset(wanted, labels))
 
+    def all_anywhere_with(self, wanted: Labels) -> tuple[Labelled, ...]:
+        """The same of all namespaces, each with its namespace."""
+        rarest = min((self._by_pair.get(pair, []) for pair in wanted), key=len, default=[])
+        return tuple(labelled for labelled in rarest if is_subset(wanted, labelled[1]))
+
     def has(self, wanted: Labels, namespace: str | None = None) -> bool:
         """Whether one has all of them, in this namespace or (None) in any."""
         if not wanted:

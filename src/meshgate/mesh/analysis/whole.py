@@ -31,6 +31,7 @@ from meshgate.mesh.analysis.peer_authentications import (
 from meshgate.mesh.analysis.policies import failover_problems, repeated_policy_problems
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
 from meshgate.mesh.analysis.sidecars import rival_problems, sidecar_problems
+from meshgate.mesh.analysis.way_out import loop_problems, origination_problems, unknown_host_problems
 from meshgate.mesh.credentials import CredentialObjects
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
@@ -65,6 +66,7 @@ def analysis(memo: Memo, world: World, beside: Beside) -> Findings:
     credentials = memo.nest(credential_findings, world.gateways, world.destination_rules, objects, labels)
     found = [
         *memo.nest(_of_virtual_services, world.virtual_services, services, world.destination_rules, world.gateways),
+        *memo.nest(_of_the_way_out, world.virtual_services, world.gateways, services, labels),
         *memo.nest(_of_rules, world.destination_rules, services, labels),
         *memo.get(repeated_policy_problems, world.destination_rules),
         *(problem for rule in world.destination_rules for problem in memo.get(failover_problems, rule)),
@@ -121,6 +123,21 @@ def _of_virtual_service(
     )
 
 
+def _of_the_way_out(
+    memo: Memo,
+    virtual_services: VirtualServices,
+    bound_gateways: tuple[BoundGateway, ...],
+    services: ServiceIndex,
+    labels: LabelIndex,
+) -> tuple[Problem, ...]:
+    gateways = memo.get(GatewayIndex, bound_gateways)
+    found: list[Problem] = []
+    for one in virtual_services:
+        found += memo.get(unknown_host_problems, one, services)
+        found += memo.get(loop_problems, one, gateways, services, labels)
+    return tuple(found)
+
+
 def _of_gateways(memo: Memo, gateways: tuple[BoundGateway, ...], labels: LabelIndex) -> tuple[Problem, ...]:
     return tuple(problem for one in gateways for problem in memo.get(selector_problems, one, labels))
 
@@ -159,7 +176,11 @@ def _of_entries(memo: Memo, entries: tuple[Resource[ServiceEntry], ...], labels:
 
 
 def _of_rules(memo: Memo, rules: Rules, services: ServiceIndex, labels: LabelIndex) -> tuple[Problem, ...]:
-    return tuple(problem for rule in rules for problem in memo.get(rule_problems, rule, services, labels))
+    found: list[Problem] = []
+    for rule in rules:
+        found += memo.get(rule_problems, rule, services, labels)
+        found += memo.get(origination_problems, rule, services)
+    return tuple(found)
 
 
 def _of_idle_subsets(memo: Memo, rules: Rules, virtual_services: VirtualServices, domain: str) -> tuple[Problem, ...]:
