@@ -39,6 +39,7 @@ def test_what_is_asked_for(metadata: dict[str, str], settings: CertificateSettin
     [
         ("SECRET_TTL", "a day"),
         ("SECRET_TTL", "0s"),
+        ("SECRET_TTL", "1s"),
         ("SECRET_TTL", "-1h"),
         ("SECRET_TTL", "2161h"),
         ("SECRET_GRACE_PERIOD_RATIO", "half"),
