@@ -33,6 +33,13 @@ def rule(policy: str, more: str = "") -> str:
 
 ON_443 = "{portLevelSettings: [{port: {number: 443}, tls: {mode: SIMPLE}}]}"
 ON_80 = "{portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]}"
+PLAIN = f"trafficPolicy: {ON_80}"
+WRONG = [("MG0163", "spec.trafficPolicy.portLevelSettings[0].tls")]
+ANY = istio(
+    "ServiceEntry",
+    "any",
+    "{hosts: ['*.cnn.com'], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DYNAMIC_DNS}",
+)
 POLICY = "trafficPolicy"
 SELECTED = ", workloadSelector: {matchLabels: {istio: egressgateway}}"
 
@@ -48,6 +55,11 @@ SELECTED = ", workloadSelector: {matchLabels: {istio: egressgateway}}"
         (TARGETED + rule("{tls: {mode: SIMPLE}}"), [("MG0162", "spec.trafficPolicy.tls")]),
         (ENTRY + rule(ON_80.replace("80", "8080")), [("MG0163", "spec.trafficPolicy.portLevelSettings[0].port")]),
         (service("cnn", "http:80") + istio("DestinationRule", "cnn", f"{{host: cnn, trafficPolicy: {ON_80}}}"), []),
+        (ANY + istio("DestinationRule", "any", f"{{host: '*.cnn.com', trafficPolicy: {ON_80}}}"), []),
+        (
+            ANY.replace("DYNAMIC_DNS", "NONE") + istio("DestinationRule", "any", f"{{host: '*.cnn.com', {PLAIN}}}"),
+            WRONG,
+        ),
         (rule(ON_443), []),
         (
             ENTRY + istio("DestinationRule", "cnn", f"{{host: cnn.com, subsets: [{{name: a, {POLICY}: {ON_443}}}]}}"),

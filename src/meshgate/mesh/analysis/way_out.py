@@ -24,7 +24,7 @@ from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.gateways import BoundGateway
 from meshgate.mesh.host import MESH, full_name, gateway_name, matches
 from meshgate.mesh.problems import at, warning
-from meshgate.mesh.service import MeshService, Port
+from meshgate.mesh.service import MeshService, Port, Resolving
 from meshgate.mesh.virtual_services import BoundVirtualService
 
 _ORIGINATING = frozenset({ClientTLSMode.SIMPLE, ClientTLSMode.MUTUAL})
@@ -79,7 +79,9 @@ def _of_port(rule: BoundDestinationRule, port: Port, service: MeshService, origi
 
 
 def _targets(service: MeshService, port: Port) -> set[int]:
-    """The servers' ports."""
+    """The servers' ports; none where Envoy finds the port itself: 443 of a host that is looked up when it is called."""
+    if service.resolving is Resolving.DYNAMIC_DNS:
+        return set()
     fixed = {one.endpoint.port for one in service.fixed if one.port == port.number}
     named = port.target if isinstance(port.target, int) and port.target else port.number
     return fixed or {named}
