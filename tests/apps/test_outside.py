@@ -48,6 +48,13 @@ def test_a_name_below_a_wildcard_always_has_the_same_address() -> None:
     assert addresses["fr"] == wildcard.address("fr.wikipedia.org", NETWORK)
 
 
+def test_the_reference_tells_of_all_of_them() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "lab.md").read_text()
+    for host in HOSTS:
+        assert f"| {host.name} | {host.address(host.name, NETWORK)} |" in text or host.name.endswith(".wikipedia.org")
+    assert "www, en, de .wikipedia.org | 203.0.113.80, .81, .82" in text
+
+
 def ask(name: str, kind: str = "A") -> dns.message.Message:
     wire = answer(dns.message.make_query(name, kind).to_wire(), NETWORK)
     assert wire is not None

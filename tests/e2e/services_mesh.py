@@ -10,11 +10,15 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
+from meshgate.apps.outside.names import open_sockets, serve_names
 from tests.e2e.manifests import Object, deployment, istio, mirror, text_of
 from tests.e2e.mesh import Mesh, running_mesh
 
+UPSTREAM_NETWORK = IPv4Network("198.51.100.0/24")
+"""Where the name server that the mesh asks for names outside puts its hosts."""
 ECHO = "{selector: {app: echo}, "
 SERVICES = {
     "echo": ECHO
@@ -232,7 +236,9 @@ def started_services() -> Iterator[ServicesMesh]:
     late = deployment("late", {"app": "late"}, mirror("late", 8000), 1)
     outside = deployment("outside", {"app": "outside", **_without_sidecar()}, mirror("outside", 8000), 8000)
     clients = [_client("sleep", {"sidecar": "yes"}), _client("bare", _without_sidecar())]
-    with running_mesh() as mesh:
+    names = open_sockets("127.0.0.1", 0)
+    serve_names(UPSTREAM_NETWORK, *names)
+    with running_mesh("--dns-upstream", f"127.0.0.1:{names[0].getsockname()[1]}") as mesh:
         objects = text_of([_echo(), late, outside, *clients])
         mesh.meshgate("apply", "-f", "-", stdin=objects + listed + databases)
         mesh.wait_ready("app in (echo, outside, db, client)")

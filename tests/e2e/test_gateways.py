@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -264,6 +265,49 @@ def test_a_port_that_the_default_gateway_gets_later_is_a_port_of_the_host(mesh: 
     mesh.apply(json.dumps(service) + served("host-port", "istio: ingressgateway", port))
     wait_answer("127.0.0.1", "host-port", port)
     wait_answer(mesh.load_balancer_address("istio-ingressgateway", "istio-system"), "host-port", port)
+
+
+SECURE = """
+apiVersion: v1
+kind: Secret
+metadata: {name: secure, namespace: istio-system}
+type: kubernetes.io/tls
+stringData: CERTIFICATE
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: secure}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [secure.example.com]
+    tls: {mode: SIMPLE, credentialName: secure}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: secure}
+spec:
+  hosts: [secure.example.com]
+  gateways: [secure]
+  http: [{route: [{destination: {host: web}}]}]
+"""
+
+
+def test_https_of_the_default_gateway_is_on_the_hosts_port_too(mesh: Mesh, tmp_path: Path) -> None:
+    new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    names = ("-subj", "/CN=secure", "-addext", "subjectAltName=DNS:secure.example.com")
+    files = ("-out", str(tmp_path / "tls.crt"), "-keyout", str(tmp_path / "tls.key"))
+    subprocess.run([*new, *names, *files], check=True, capture_output=True)
+    certificate = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    text = SECURE.replace("CERTIFICATE", json.dumps(certificate))
+    mesh.apply(text)
+    told = ("--cacert", str(tmp_path / "tls.crt"), "-o", "/dev/null", "-w", "%{http_code} %{http_version}")
+    address = mesh.load_balancer_address("istio-ingressgateway", "istio-system")
+    for where, port in (("127.0.0.1", mesh.https_port), (address, 443)):
+        place = ("--resolve", f"secure.example.com:{port}:{where}", f"https://secure.example.com:{port}/")
+        wait_until(lambda place=place: curl(*told, *place).stdout == "200 2", f"https answers at {where}")  # type: ignore[misc]  # a lambda's default
+    mesh.meshgate("delete", "-f", "-", stdin=text)
 
 
 def test_operators_switch_gateways_on_and_off_and_change_their_ports(mesh: Mesh) -> None:

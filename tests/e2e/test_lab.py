@@ -19,6 +19,8 @@ from tests.machine import host_pid
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+GATEWAY = "components.egressGateways[0]"
+EGRESS = ("--set", f"{GATEWAY}.name=istio-egressgateway", "--set", f"{GATEWAY}.enabled=true")
 CLIENT = """
 apiVersion: v1
 kind: Pod
@@ -33,7 +35,7 @@ spec:
 
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[Mesh]:
-    with running_mesh("--lab") as mesh:
+    with running_mesh("--lab", *EGRESS) as mesh:
         sleep = deployment("sleep", {"app": "sleep"}, ["sleep", "infinity"])
         mesh.meshgate("apply", "-f", "-", stdin=text_of([sleep]) + "\n---\n" + CLIENT)
         mesh.wait_ready("app=sleep")
@@ -51,6 +53,14 @@ def lab(mesh: Mesh) -> dict[str, object]:
     told = json.loads(mesh.meshgate("status", "-o", "json").stdout)["lab"]
     assert isinstance(told, dict)
     return told
+
+
+def test_the_egress_gateway_is_there_by_settings(mesh: Mesh) -> None:
+    mesh.wait_ready("istio=egressgateway", namespace="istio-system")
+    labels = ("-n", "istio-system", "-l", "istio=egressgateway")
+    for kind in ("services", "deployments"):
+        (name,) = [line.split()[0] for line in mesh.meshgate("get", kind, *labels, "--no-headers").stdout.splitlines()]
+        assert name == "istio-egressgateway"
 
 
 def test_http_leads_to_https_which_has_http_2(caller: Caller) -> None:

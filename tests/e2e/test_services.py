@@ -177,3 +177,13 @@ def test_an_entry_that_goes_takes_its_name_along(services: ServicesMesh) -> None
     services.mesh.meshgate("delete", "serviceentry/short")
     services.mesh.wait_applied()
     assert services.sleep.ask(resolve("short")) == [["", []]]
+
+
+# --- names outside of the mesh ----------------------------------------------------------------------------------------
+
+
+def test_they_are_asked_of_the_server_that_up_was_given(services: ServicesMesh) -> None:
+    for client in both(services):
+        known, unknown = client.ask(resolve("edition.cnn.com"), resolve("nobody.example.org"))
+        assert known == ["edition.cnn.com", ["198.51.100.10"]]
+        assert unknown == ["", []]

@@ -107,11 +107,11 @@ def serve_names(network: IPv4Network, datagrams: socket.socket, connections: soc
 
 
 def open_sockets(address: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A bound UDP and a listening TCP socket."""
+    """A bound UDP and a listening TCP socket of one number, any where 0 is given."""
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     connections = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     connections.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    for sock in (datagrams, connections):
-        sock.bind((address, port))
+    datagrams.bind((address, port))
+    connections.bind(datagrams.getsockname())
     connections.listen()
     return datagrams, connections
