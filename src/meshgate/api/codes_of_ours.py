@@ -296,6 +296,13 @@ OURS: Final[Mapping[str, Code]] = {
         "Clients that verify the name refuse the certificate.",
         "Take a certificate that has the host, or a wildcard of its domain, among its alternative names.",
     ),
+    codes.UNUSABLE_CERTIFICATE_FILE: Code(
+        "UnusableCertificateFile",
+        "error",
+        "a file of a proxy's pod, named for its certificate, that is not there or that Envoy would not take",
+        "Handshakes fail, or go on with the certificate that was read before; other servers of the port serve.",
+        "Look into the pod: the path is that of the container `istio-proxy`. What is mended is read again at once.",
+    ),
     codes.REUSED_CONNECTION: Code(
         "ReusedConnection",
         "info",

@@ -29,6 +29,8 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     tables: Mapping[Proxy, ResourceTable]
     secrets: Mapping[Proxy, Mapping[str, Resource]]
     """Users' certificates for each proxy, by name."""
+    secret_names: Mapping[Proxy, frozenset[str]]
+    """All that each proxy will ask for."""
     problems: tuple[Problem, ...]
     """Sorted, each once; those that depend on the time are not among them."""
 
@@ -65,8 +67,10 @@ class Compiler:
         snapshot, found = build(resources, replace(self._facts, mesh=mesh), self._memo)
         all_problems = {*problems, *found}
         self._tables.turn(snapshot.endpoints)
+        objects = self._memo.get(CredentialObjects, snapshot.credentials)
         tables: dict[Proxy, ResourceTable] = {}
         secrets: dict[Proxy, Mapping[str, Resource]] = {}
+        names: dict[Proxy, frozenset[str]] = {}
         made: dict[tuple[int, ...], ResourceTable] = {}  # most proxies share all parts, for which their ids stand
         for proxy in proxies:
             planned, found = plan(snapshot, proxy, self._memo)
@@ -74,12 +78,11 @@ class Compiler:
             parts = tuple(map(id, planned.parts))
             table = made.get(parts)
             tables[proxy] = made[parts] = self._tables.of(planned) if table is None else table
-            secrets[proxy] = self._secrets(planned, proxy, snapshot)
+            names[proxy] = self._secret_names(planned)
+            secrets[proxy] = self._memo.nest(credential_secrets, names[proxy], proxy.namespace, objects)
         if all_problems != set(self._problems):
             self._problems = tuple(sorted(all_problems, key=str))
-        return Compiled(snapshot=snapshot, tables=tables, secrets=secrets, problems=self._problems)
+        return Compiled(snapshot=snapshot, tables=tables, secrets=secrets, secret_names=names, problems=self._problems)
 
-    def _secrets(self, planned: Plan, proxy: Proxy, snapshot: Snapshot) -> Mapping[str, Resource]:
-        names = frozenset().union(*(self._memo.get(part_secret_names, part) for part in planned.parts))
-        objects = self._memo.get(CredentialObjects, snapshot.credentials)
-        return self._memo.nest(credential_secrets, names, proxy.namespace, objects)
+    def _secret_names(self, planned: Plan) -> frozenset[str]:
+        return frozenset().union(*(self._memo.get(part_secret_names, part) for part in planned.parts))

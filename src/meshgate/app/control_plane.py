@@ -26,6 +26,7 @@ from meshgate.app.certificate_watch import watch_certificates
 from meshgate.app.compiler import Compiler
 from meshgate.app.door import Door
 from meshgate.app.feeds import Feeds
+from meshgate.app.file_secrets import FileSecrets
 from meshgate.app.garbage import set_aside
 from meshgate.app.guests import PlannedGuests
 from meshgate.app.identities import Identities
@@ -175,6 +176,7 @@ class ControlPlane:
         self._machine = MachineParts(
             self.pipeline, self._door, self.feeds, self.edge, self.runtime, self._told, self._lab
         )
+        self.file_secrets = FileSecrets(self.ads, self.pipeline.built, self._machine.processes)
         self.status = MeshStatus(self.pipeline, self.ads, self._machine, self.blocked.told)
 
     async def open(self) -> None:
@@ -213,9 +215,10 @@ class ControlPlane:
             await self._holder.tell_ready({**told, **lab})
 
     def _told(self) -> Sequence[Problem]:
-        """Of watched files, of the Secrets of the authority, and of the lab's settings."""
+        """Of watched files, of the Secrets of the authority, of certificates in files, and of the lab's settings."""
+        found = (*self.authority.problems.value, *self.file_secrets.problems.value)
         of_lab = self._lab.problems() if self._lab is not None else ()
-        return (*self.files.problems.value, *self.pipeline.placed((*self.authority.problems.value, *of_lab)))
+        return (*self.files.problems.value, *self.pipeline.placed((*found, *of_lab)))
 
     def _parts(self) -> tuple[tuple[str, Part], ...]:
         """The parts in the order in which they start: what others need first."""
@@ -251,6 +254,7 @@ class ControlPlane:
             ("identities", _at_once(self.identities.run)),
             ("certificates", _at_once(lambda: watch_certificates(self.pipeline))),
             ("feeds", _at_once(lambda: self.feeds.run(self.pipeline.built))),
+            ("certificate files", _at_once(self.file_secrets.run)),
             ("pods", kubelet.serve),
             ("edge", lambda ready: self.edge.run(self.feeds.edge, ready=ready)),
             ("reports", _at_once(self._reports)),
@@ -288,6 +292,7 @@ class ControlPlane:
             group.create_task(_set_whenever(changed, self.ads.state))
             group.create_task(_set_whenever(changed, self.files.problems))
             group.create_task(_set_whenever(changed, self.authority.problems))
+            group.create_task(_set_whenever(changed, self.file_secrets.problems))
 
     async def _spread_roots(self) -> None:
         """Whenever other roots are trusted, all namespaces are told."""

@@ -27,6 +27,8 @@ class Door:
         self._pipeline = pipeline
         self._identities = identities
         self._open: dict[str, str] = {}
+        self.users: dict[str, User] = {}
+        """Who the proxies are on this machine, by their ids."""
 
     def names(self) -> Mapping[str, str]:
         """The proxies' ids by their pods' uids."""
@@ -46,7 +48,8 @@ class Door:
         if proxy is None:
             raise EnvironmentFault(f'the pod "{name}" is not there any more')
         self._open[pod.uid] = name
-        self._ads.publish(name, self._pipeline.built.value.tables[name])  # a second opening finds nothing of the first
+        self.users[name] = owner
+        self._pipeline.publish_again(name)  # a second opening finds nothing of the first
         await self._identities.open(name, proxy)
         await self._ads.open(name, socket_path, owner=SocketOwner(uid=owner.uid, gid=owner.gid))
         return proxy
@@ -58,5 +61,6 @@ class Door:
             await self._close(name)
 
     async def _close(self, name: str) -> None:
+        self.users.pop(name, None)
         self._identities.close(name)
         await self._ads.close(name)

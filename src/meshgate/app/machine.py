@@ -16,6 +16,7 @@ from meshgate.host.lab import Lab
 from meshgate.host.network.host_side import Notice
 from meshgate.host.pods.building import parse_container_id
 from meshgate.host.pods.injection import PROXY
+from meshgate.host.proxy_files import ProxyProcess
 from meshgate.host.runtime import Runtime
 
 POD_CONTAINERS: Final = "pod/"
@@ -66,6 +67,11 @@ class MachineParts:
             if name and state is not None and state.is_running:
                 found[name] = state.pid
         return found
+
+    def processes(self) -> Mapping[str, ProxyProcess]:
+        """The pods' Envoys that run."""
+        users, pids = self._door.users, self.pids()
+        return {name: ProxyProcess(pid=pid, user=users[name]) for name, pid in pids.items() if name in users}
 
     async def wait_followed(self) -> None:
         """Return when the feeds are of the newest build and the edge follows them. The caller sets the deadline."""

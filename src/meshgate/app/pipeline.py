@@ -22,6 +22,7 @@ from meshgate.app.credentials import SOURCE
 from meshgate.app.objects import KINDS_COMPILED, Decoded, Raw
 from meshgate.app.proxies import proxies_of
 from meshgate.app.suppression import is_suppressed
+from meshgate.envoy import Resource
 from meshgate.host.controllers import KINDS_READ
 from meshgate.mesh import Snapshot, out_of_date
 from meshgate.plan import Proxy
@@ -51,6 +52,10 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     """The pods' own, by their ids."""
     tables: Mapping[str, ResourceTable] = {}
     """By the proxy's id, guests among them."""
+    secrets: Mapping[str, Mapping[str, Resource]] = {}
+    """Users' certificates for each pod's proxy, by its id."""
+    secret_names: Mapping[str, frozenset[str]] = {}
+    """What each pod's proxy will ask for, by its id."""
     problems: tuple[Problem, ...] = ()
     moment: datetime = datetime.max.replace(tzinfo=UTC)
     """For which the problems were found: some certificates are good until later."""
@@ -106,10 +111,7 @@ class Pipeline:
         proxies = self._guests | pods
         compiled = self._compiler.compile(resources, proxies.values())
         tables = {proxy_id: compiled.tables[proxy] for proxy_id, proxy in proxies.items()}
-        for proxy_id, proxy in pods.items():  # who joins by an open port gets no secrets
-            self._ads.publish_secrets(proxy_id, SOURCE, compiled.secrets[proxy])
-        for proxy_id, table in tables.items():
-            self._ads.publish(proxy_id, table)
+        secrets = {proxy_id: compiled.secrets[proxy] for proxy_id, proxy in pods.items()}
         moment = self.clock()
         built = Built(
             revision=revision,
@@ -117,12 +119,26 @@ class Pipeline:
             resources=resources,
             proxies=pods,
             tables=tables,
+            secrets=secrets,
+            secret_names={proxy_id: compiled.secret_names[proxy] for proxy_id, proxy in pods.items()},
             problems=self.placed((*self._decoded.problems, *_found(compiled, moment))),
             moment=moment,
             seconds=self._now() - began,
         )
+        for proxy_id in tables:
+            self._publish(built, proxy_id)
         self.built.set(built)
         return built
+
+    def publish_again(self, proxy_id: str) -> None:
+        """Publish what was built last to a proxy that was closed and is opened again."""
+        self._publish(self.built.value, proxy_id)
+
+    def _publish(self, built: Built, proxy_id: str) -> None:
+        """Secrets first, so that they are there when they are asked for; who joins by an open port gets none."""
+        if proxy_id in built.secrets:
+            self._ads.publish_secrets(proxy_id, SOURCE, built.secrets[proxy_id])
+        self._ads.publish(proxy_id, built.tables[proxy_id])
 
     async def admit(self, changes: Sequence[Change]) -> tuple[Problem, ...]:
         """What would be wrong with the objects that change, and newly wrong with others, after these changes.

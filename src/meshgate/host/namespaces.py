@@ -62,6 +62,10 @@ _SYS_CLOSE_RANGE = 436
 _SYS_OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 2
 _RESOLVE_BENEATH = 8
+_RESOLVE_IN_ROOT = 16
+
+_SYS_SETGROUPS = {"x86_64": 116, "aarch64": 159}
+"""glibc's wrapper changes all threads."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
@@ -113,18 +117,46 @@ def open_beneath(directory: str, path: str) -> int:
     """
     root = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
-        fd = _libc.syscall(
-            ctypes.c_long(_SYS_OPENAT2),
-            ctypes.c_int(root),
-            ctypes.c_char_p(os.fsencode(path)),
-            how,
-            ctypes.c_size_t(ctypes.sizeof(how)),
-        )
-        _check(min(fd, 0), f'opening "{path}" inside "{directory}"')
-        return int(fd)
+        return _openat2(root, path, os.O_PATH, _RESOLVE_BENEATH, f'opening "{path}" inside "{directory}"')
     finally:
         os.close(root)
+
+
+def open_in_root(root: int, path: str, flags: int) -> int:
+    """A descriptor of `path` as somebody sees it whose root directory is `root`: links and `..` stay inside."""
+    return _openat2(root, path, flags, _RESOLVE_IN_ROOT, f'opening "{path}"')
+
+
+def _openat2(directory: int, path: str, flags: int, resolve: int, what: str) -> int:
+    if "\0" in path:
+        raise ValueError("embedded null byte")  # as Python's own calls say
+    how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, resolve | _RESOLVE_NO_MAGICLINKS)
+    fd = _libc.syscall(
+        ctypes.c_long(_SYS_OPENAT2),
+        ctypes.c_int(directory),
+        ctypes.c_char_p(os.fsencode(path)),
+        how,
+        ctypes.c_size_t(ctypes.sizeof(how)),
+    )
+    _check(min(fd, 0), what)
+    return int(fd)
+
+
+def become_for_files(uid: int, gid: int, groups: tuple[int, ...]) -> None:
+    """Give the calling thread these ids for all that it does with files, and no capability to pass over permissions.
+
+    There is no way back, so it is for a thread that does nothing else (`in_thread`). For root alone.
+    """
+    numbers = (ctypes.c_uint32 * len(groups))(*groups)
+    result = _libc.syscall(
+        ctypes.c_long(_SYS_SETGROUPS[os.uname().machine]), ctypes.c_size_t(len(groups)), ctypes.byref(numbers)
+    )
+    _check(result, "setgroups")
+    _libc.setfsgid(ctypes.c_uint32(gid))
+    _libc.setfsuid(ctypes.c_uint32(uid))
+    impossible = ctypes.c_uint32(0xFFFF_FFFF)
+    if (_libc.setfsgid(impossible), _libc.setfsuid(impossible)) != (gid, uid):  # it never fails, it only does not do it
+        raise PermissionError(errno.EPERM, f"setfsuid {uid}")
 
 
 def prctl(option: int, *arguments: int) -> int:
@@ -190,7 +222,7 @@ def run_in_netns(netns_fd: int, function: Callable[[], T]) -> T:
         setns(netns_fd, CLONE_NEWNET)
         return function()
 
-    return _in_thread(enter)
+    return in_thread(enter)
 
 
 def new_netns() -> int:
@@ -202,10 +234,11 @@ def new_netns() -> int:
         unshare(CLONE_NEWNET)
         return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
-    return _in_thread(create)
+    return in_thread(create)
 
 
-def _in_thread(function: Callable[[], T]) -> T:
+def in_thread(function: Callable[[], T]) -> T:
+    """Run `function` in a throw-away thread, which may be changed for good; what it raises is raised here."""
     import threading  # here: the holder forks without it
 
     results: list[T] = []
@@ -217,7 +250,7 @@ def _in_thread(function: Callable[[], T]) -> T:
         except BaseException as fault:  # handed to the caller below, whatever it is
             faults.append(fault)
 
-    thread = threading.Thread(target=body, name="netns")
+    thread = threading.Thread(target=body, name="throw-away")
     thread.start()
     thread.join()  # no deadline: the function's own
     if faults:

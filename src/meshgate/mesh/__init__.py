@@ -4,7 +4,15 @@ Reads `api` resources and `Facts`, gives a `Snapshot` and Problems; may import a
 """
 
 from meshgate.mesh.build import build
-from meshgate.mesh.credential_uses import client_uses, roots_name, secret_name, server_uses
+from meshgate.mesh.certificates import (
+    CertificateFacts,
+    CertificateFault,
+    Checked,
+    check_pair,
+    check_roots,
+    check_system_roots,
+)
+from meshgate.mesh.credential_uses import client_tls, client_uses, roots_name, secret_name, server_uses
 from meshgate.mesh.credentials import (
     CredentialObject,
     CredentialObjects,
@@ -72,6 +80,9 @@ __all__ = [
     "BoundSidecar",
     "BoundSubset",
     "BoundVirtualService",
+    "CertificateFacts",
+    "CertificateFault",
+    "Checked",
     "ClientSelectors",
     "CredentialObject",
     "CredentialObjects",
@@ -113,7 +124,11 @@ __all__ = [
     "World",
     "at",
     "build",
+    "check_pair",
+    "check_roots",
+    "check_system_roots",
     "client_selectors",
+    "client_tls",
     "client_uses",
     "credential_of",
     "credential_place",

@@ -47,6 +47,8 @@ _NO_EXTENSION: Final = (
 )
 """An extension is not there, or cannot be understood."""
 
+_NO_CERTIFICATE: Final = "there is no certificate in it"
+
 Part = Literal["certificate", "key", "roots", "crl"]
 
 
@@ -56,6 +58,7 @@ class CertificateFault(Struct, frozen=True, kw_only=True, gc=False):
     part: Part
     text: str
     hint: str = ""
+    kind: Literal["unreadable", "absent", "mismatch", "weak"] = "unreadable"
 
 
 class CertificateFacts(Struct, frozen=True, kw_only=True, gc=False):
@@ -100,6 +103,16 @@ def check_roots(roots: bytes, crl: bytes = b"") -> Checked:
     return Checked(faults=tuple(faults), doubts=tuple(doubts), certificates=tuple(map(_facts, certificates)))
 
 
+def check_system_roots(roots: bytes) -> Checked:
+    """The roots of a whole system, which are no user's: more than a hundred, some of them odd. That there are some, and
+    that the text is whole, is all that is looked at."""
+    blocks = list(pem_blocks(roots))
+    faults = [CertificateFault(part="roots", text=one.text) for one in blocks if isinstance(one, PemFault)]
+    if not faults and not blocks:
+        faults = [CertificateFault(part="roots", text=_NO_CERTIFICATE, kind="absent")]
+    return Checked(faults=tuple(faults))
+
+
 def _certificates(text: bytes, part: Part) -> tuple[list[x509.Certificate], list[CertificateFault]]:
     found: list[x509.Certificate] = []
     for block in pem_blocks(text):
@@ -113,7 +126,7 @@ def _certificates(text: bytes, part: Part) -> tuple[list[x509.Certificate], list
             found.append(certificate)
     if not found:
         hint = 'PEM is expected: text with a line "-----BEGIN CERTIFICATE-----"'
-        return found, [CertificateFault(part=part, text="there is no certificate in it", hint=hint)]
+        return found, [CertificateFault(part=part, text=_NO_CERTIFICATE, hint=hint, kind="absent")]
     return found, []
 
 
@@ -129,7 +142,7 @@ def _certificate(content: bytes) -> x509.Certificate | None:
 def _unusable_leaf(leaf: x509.Certificate) -> Iterator[CertificateFault]:
     weakness = _weakness(leaf)
     if weakness:
-        yield CertificateFault(part="certificate", text=weakness, hint=_KEYS_TAKEN)
+        yield CertificateFault(part="certificate", text=weakness, hint=_KEYS_TAKEN, kind="weak")
 
 
 def _weakness(leaf: x509.Certificate) -> str:
@@ -159,7 +172,7 @@ def _key_faults(key: SecretBytes, chain: list[x509.Certificate]) -> Iterator[Cer
         return
     if block is None:
         hint = 'PEM is expected: text with a line "-----BEGIN PRIVATE KEY-----"'
-        yield CertificateFault(part="key", text="there is no private key in it", hint=hint)
+        yield CertificateFault(part="key", text="there is no private key in it", hint=hint, kind="absent")
         return
     if block.headers or block.label == _ENCRYPTED:
         hint = "take the password away: openssl pkey -in KEY -out KEY-WITHOUT-PASSWORD"
@@ -194,9 +207,10 @@ def _mismatch(public: bytes, chain: list[x509.Certificate]) -> CertificateFault:
     place = next((number for number, one in enumerate(chain, 1) if _spki(one) == public), None)
     if place is not None:
         text = f"the certificate of the private key is number {place} of the chain"
-        return CertificateFault(part="certificate", text=text, hint="put it first, then those that lead to its root")
+        hint = "put it first, then those that lead to its root"
+        return CertificateFault(part="certificate", text=text, hint=hint, kind="mismatch")
     text = f'the private key is not that of the certificate "{_subject(chain[0])}"'
-    return CertificateFault(part="key", text=text)
+    return CertificateFault(part="key", text=text, kind="mismatch")
 
 
 def _order_doubts(chain: list[x509.Certificate]) -> Iterator[CertificateFault]:

@@ -23,6 +23,8 @@ from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.problems import at
 
 _ASKING_CLIENTS = frozenset({ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL})
+_BUILT_IN = "builtin://"
+"""The workload's own identity."""
 _WITH_OWN_CERTIFICATE = _ASKING_CLIENTS | {ServerTLSMode.SIMPLE}
 
 
@@ -60,12 +62,13 @@ def server_uses(tls: ServerTLSSettings) -> Iterator[CredentialUse]:
         return
     credentials = [("credentialName", tls.credential_name)] if tls.credential_name else []
     credentials += [(f"credentialNames[{place}]", name) for place, name in enumerate(tls.credential_names)]
+    credentials = [(path, name) for path, name in credentials if not name.startswith(_BUILT_IN)]
     for path, credential in credentials:
         yield CredentialUse(path=path, name=secret_name(credential))
     if tls.mode in _ASKING_CLIENTS:
         if tls.ca_cert_credential_name:
             yield CredentialUse(path="caCertCredentialName", name=roots_name(tls.ca_cert_credential_name))
-        elif credentials and not tls.ca_certificates:
+        elif credentials:
             path, credential = credentials[0]
             yield CredentialUse(path=path, name=roots_name(credential))
 
