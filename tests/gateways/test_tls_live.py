@@ -269,6 +269,24 @@ def test_tls_that_goes_through(gateway: TlsGateway, tmp_path: Path) -> None:
         assert "no peer certificate available" in gateway.handshake("d.test")
 
 
+def test_services_by_the_meshs_own_sni(gateway: TlsGateway, tmp_path: Path) -> None:
+    """Only by names and protocols of the mesh, and only to workloads that take its TLS."""
+    inner = certificate("inner", issuer=CA)
+    labelled = THROUGH.replace("127.0.0.1}", "127.0.0.1, labels: {security.istio.io/tlsMode: istio}}")
+    bare = THROUGH.replace("inner", "bare")
+    with tls_server(tmp_path, inner) as port:
+        entries = (
+            text.partition("---\napiVersion: networking.istio.io/v1\nkind: Virtual")[0] for text in (labelled, bare)
+        )
+        gateway.apply(
+            server("'*.test'", "mode: AUTO_PASSTHROUGH", "TLS"), more="".join(entries).replace("INNER", str(port))
+        )
+        sni = "outbound_.443_._.inner.test"
+        assert "subject=CN = inner" in gateway.handshake(sni, "-alpn", "istio")
+        for name, alpn in ((sni, "h2"), ("outbound_.443_._.bare.test", "istio"), ("inner.test", "istio")):
+            assert "no peer certificate available" in gateway.handshake(name, "-alpn", alpn), name
+
+
 TOPOLOGY = """
 ---
 apiVersion: v1

@@ -52,6 +52,7 @@ from meshgate.plan.outbound_settings import OutboundSettings, outbound_settings
 from meshgate.plan.proxy import Proxy
 from meshgate.plan.sidecar_listeners import OutboundListeners
 from meshgate.plan.sidecar_routes import NeededRoutes, route_configuration
+from meshgate.plan.sni_routing import covered, servers_by_sni, sni_clusters
 from meshgate.plan.values import ClusterPlan, ListenerPlan, RouteConfigurationPlan
 from meshgate.plan.virtual_outbound import virtual_outbound
 
@@ -231,7 +232,9 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     for configuration in configurations:
         problems += memo.nest(shadowed_rules, configuration)
     clusters, cluster_problems = memo.nest(_router_clusters, view, client, world.mesh, world.trusts)
-    own = Part(listeners=listeners, route_configurations=configurations)
+    sharing = msgspec.structs.replace(client, source_namespace="", labels=(), own_address="")
+    by_sni = (memo.get(sni_clusters, *one, sharing, world.mesh) for one in covered(servers_by_sni(ports), scope))
+    own = Part(listeners=listeners, route_configurations=configurations, clusters=_by_name(chain.from_iterable(by_sni)))
     return Plan(parts=(clusters, memo.same(own))), (*problems, *cluster_problems)
 
 

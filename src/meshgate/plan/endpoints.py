@@ -31,8 +31,14 @@ def load_assignments(
         if selector is not None:
             endpoints = table.of(selector.hostname, selector.namespace, selector.port)
             chooses_tls = bool(cluster.tls_choices)
+            if selector.takes_mutual_tls:
+                endpoints = memo.get(_with_mutual_tls, endpoints)
             found.append(memo.get(_assignment, cluster.name, endpoints, selector.labels, selector.spread, chooses_tls))
     return tuple(sorted(found, key=lambda assignment: assignment.cluster))
+
+
+def _with_mutual_tls(endpoints: tuple[MeshEndpoint, ...]) -> tuple[MeshEndpoint, ...]:
+    return tuple(endpoint for endpoint in endpoints if _tls_mode(endpoint) == "istio")
 
 
 def _assignment(

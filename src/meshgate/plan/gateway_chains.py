@@ -28,6 +28,7 @@ from meshgate.plan.gateway_tls import is_passed_through, server_tls
 from meshgate.plan.http_managers import gateway_manager
 from meshgate.plan.outbound_chains import chain
 from meshgate.plan.outbound_settings import OutboundSettings
+from meshgate.plan.sni_routing import is_routed_by_sni, sni_chains
 from meshgate.plan.tcp_filters import TcpFilters, tcp_stack
 from meshgate.plan.values import FilterChainMatch, FilterChainPlan, NetworkFilter, TcpProxyPlan
 
@@ -66,13 +67,15 @@ class GatewayChains:
             return
         for server in group.servers:
             found = tuple(self._of_server(server))
-            if not found:
+            if not found and not is_routed_by_sni(server):
                 self._tell_idle(server)
             yield from found
 
     def _of_server(self, server: BoundServer) -> Iterator[FilterChainPlan]:
         settings, protocol = server.server.tls, protocol_of(server.server)
-        if settings is not None and is_passed_through(settings):
+        if is_routed_by_sni(server):
+            yield from self._by_sni(server)
+        elif settings is not None and is_passed_through(settings):
             yield from self._passed_through(server)
         elif is_https(server.server):
             prefix = server.server.name or self._stat_prefix
@@ -97,6 +100,13 @@ class GatewayChains:
                 self.served.add(origin)
                 match = FilterChainMatch(server_names=() if "*" in hosts else hosts)
                 yield chain((self._proxy(server, rule),), match)
+
+    def _by_sni(self, server: BoundServer) -> Iterator[FilterChainPlan]:
+        """The names are the mesh's own; another server of the port may have made the same chain."""
+        for name, made in sni_chains(server, self._scope, self._settings.mesh):
+            if name not in self._named:
+                self._named[name] = server.origin
+                yield made
 
     def _is_free(self, hosts: Iterable[str], rule: ByteRule, match: Origin) -> bool:
         """Whether no other chain has one of the names; as in Istio, a match goes as a whole."""

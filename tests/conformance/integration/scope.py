@@ -39,6 +39,3 @@ def _needs(raw: Raw) -> Iterator[str]:
     if kind_of(str(raw.get("apiVersion")), kind) is None:
         yield kind
     yield from unimplemented(raw)
-    servers = raw.get("spec", {}).get("servers", []) if kind == "Gateway" else []
-    if any(server.get("tls", {}).get("mode") == "AUTO_PASSTHROUGH" for server in servers):
-        yield "Gateway.spec.servers.tls.mode AUTO_PASSTHROUGH"

@@ -37,20 +37,6 @@ ENTRY: Raw = {
         "resolution": "DNS",
     },
 }
-AUTO_PASSTHROUGH: Raw = {
-    "apiVersion": "networking.istio.io/v1",
-    "kind": "Gateway",
-    "metadata": {"name": "web", "namespace": "echo"},
-    "spec": {
-        "servers": [
-            {
-                "port": {"number": 443, "name": "tls", "protocol": "TLS"},
-                "hosts": ["*.local"],
-                "tls": {"mode": "AUTO_PASSTHROUGH"},
-            }
-        ]
-    },
-}
 WEB = "outbound|80||web.test"
 WALK: Raw = {"address": "10.1.1.1", "port": 80, "protocol": "http", "call_mode": "outbound", "host_header": "web.test"}
 OBSERVED: Raw = {"listener": "0.0.0.0_80", "route_config": "80", "virtual_host": "web.test:80", "route": "default"}
@@ -113,7 +99,6 @@ def test_what_is_wrong_or_broken_fails(case: Raw, tmp_path: Path, capsys: pytest
         (_with(config=[FILTER]), "EnvoyFilter"),
         (_with(config=[{"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "x"}}]), "Thing"),
         (_walking(proxy="sidecar z"), "no sidecar z in the environment"),
-        (_with(config=[AUTO_PASSTHROUGH]), "tls.mode AUTO_PASSTHROUGH"),
     ],
 )
 def test_what_is_not_there_yet_is_skipped(

@@ -171,6 +171,8 @@ class EndpointSelector(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Of the subset."""
     spread: Spread | None = None
     """None: all endpoints alike, by weight."""
+    takes_mutual_tls: bool = False
+    """Only those that take mutual TLS of the mesh."""
 
 
 class ClusterPlan(Struct, frozen=True, kw_only=True, cache_hash=True):
