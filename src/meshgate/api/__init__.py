@@ -93,6 +93,7 @@ from meshgate.api.proxy_config import (
 )
 from meshgate.api.ref import Origin, Ref
 from meshgate.api.resource import AnyResource, Resource, Resources, Spec, of_type
+from meshgate.api.rules.kubernetes_names import is_data_key, is_variable
 from meshgate.api.rules.sidecar import split_endpoint
 from meshgate.api.secret_bytes import SecretBytes
 from meshgate.api.service import (
@@ -407,7 +408,9 @@ __all__ = [
     "find",
     "has_errors",
     "installation",
+    "is_data_key",
     "is_subset",
+    "is_variable",
     "is_within",
     "kind_of",
     "known_cipher_suites",

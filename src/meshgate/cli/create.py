@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from meshgate.cli import create_token
+from meshgate.cli import create_data, create_token
 from meshgate.cli.connection import data_dir_option, talk
 from meshgate.cli.manifests import objects_of, read_documents
 from meshgate.cli.outcomes import print_results
@@ -58,3 +58,6 @@ def create_namespace(name: str, data_dir: Path) -> None:
 
 command.add_command(create_namespace, "ns")
 command.add_command(create_token.command)
+command.add_command(create_data.secret_command)
+command.add_command(create_data.configmap_command)
+command.add_command(create_data.configmap_command, "cm")
