@@ -68,10 +68,11 @@ from meshgate.mesh.topology import Distribution, split_locality, with_topology
 from meshgate.mesh.trust import UNKNOWN, ServiceTrust
 from meshgate.mesh.validity import Validity, next_change, out_of_date
 from meshgate.mesh.virtual_services import BoundVirtualService, HttpRule, TcpRule, TlsRule, http_destinations
-from meshgate.mesh.workloads import Workload, workload_of
+from meshgate.mesh.workloads import TLS_MODE_LABEL, Workload, workload_of
 
 __all__ = [
     "MESH",
+    "TLS_MODE_LABEL",
     "UNKNOWN",
     "BoundDestinationRule",
     "BoundGateway",

@@ -65,6 +65,22 @@ def test_injected_pod_decodes_and_has_its_proxy_last() -> None:
     assert raw["metadata"]["annotations"] == {"a": "b"}  # type: ignore[index] # as given
 
 
+@pytest.mark.parametrize(
+    ("metadata", "label"),
+    [
+        pytest.param({}, "istio", id="sidecar"),
+        pytest.param({"labels": {"app": "web"}}, "istio", id="beside-others"),
+        pytest.param({"labels": {"security.istio.io/tlsMode": "disabled"}}, "disabled", id="said-otherwise"),
+        pytest.param({"annotations": {"inject.istio.io/templates": "gateway"}}, "", id="gateway"),
+    ],
+)
+def test_a_sidecar_takes_mutual_tls_by_its_label(metadata: dict[str, dict[str, str]], label: str) -> None:
+    raw = {"metadata": {"name": "web", **metadata}, "spec": {"containers": []}}
+    labels = injected(raw)["metadata"]["labels"]
+    assert labels.get("security.istio.io/tlsMode", "") == label
+    assert labels.items() >= metadata.get("labels", {}).items()
+
+
 def test_a_gateway_is_completed_and_keeps_what_it_says() -> None:
     proxy = {"name": PROXY, "image": "auto", "ports": [{"containerPort": 9080}]}
     raw = {

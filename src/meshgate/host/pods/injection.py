@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from meshgate.api import Container, Meta, Pod
+from meshgate.mesh import TLS_MODE_LABEL
 from meshgate.store.core import Raw
 
 PROXY = "istio-proxy"
@@ -64,10 +65,15 @@ def proxy_container(spec: Pod) -> Container | None:
 
 
 def injected(raw: Raw) -> dict[str, Any]:
-    """The pod with a proxy: a sidecar, or a gateway where the template says so. What its container says stays."""
+    """The pod with a proxy: a sidecar, or a gateway where the template says so. What its container says stays.
+
+    A sidecar's pod is labelled as taking mutual TLS, unless its label says something else; a gateway's is not.
+    """
     spec, metadata = raw["spec"], raw["metadata"]
     given = metadata.get("annotations") or {}
-    template = _GATEWAY_CONTAINER if _is_gateway(str(given.get(TEMPLATES, ""))) else _PROXY_CONTAINER
+    is_gateway = _is_gateway(str(given.get(TEMPLATES, "")))
+    template = _GATEWAY_CONTAINER if is_gateway else _PROXY_CONTAINER
+    labels = {**({} if is_gateway else _SIDECAR_LABELS), **(metadata.get("labels") or {})}
     containers = list(spec.get("containers", ()))
     place = next((place for place, each in enumerate(containers) if each.get("name") == PROXY), len(containers))
     said = containers[place] if place < len(containers) else {}
@@ -77,7 +83,7 @@ def injected(raw: Raw) -> dict[str, Any]:
     ]
     return {
         **raw,
-        "metadata": {**metadata, "annotations": {**given, STATUS: _STATUS_TEXT}},
+        "metadata": {**metadata, "labels": labels, "annotations": {**given, STATUS: _STATUS_TEXT}},
         "spec": {**spec, "containers": containers},
     }
 
@@ -87,6 +93,7 @@ def _is_gateway(templates: str) -> bool:
 
 
 _STATUS_TEXT = json.dumps({"containers": [PROXY], "revision": "default"}, separators=(",", ":"))
+_SIDECAR_LABELS: Mapping[str, str] = {TLS_MODE_LABEL: "istio"}
 _READY: Mapping[str, object] = {"httpGet": {"path": "/healthz/ready", "port": 15021}}
 _PROXY_CONTAINER: Mapping[str, object] = {
     "name": PROXY,
