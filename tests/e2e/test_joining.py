@@ -16,6 +16,7 @@ from meshgate.api import Ref, Secret, SecretBytes, decode
 from meshgate.ca import Authority, authority_of
 from meshgate.ca.issue import Issued, Order, issue, new_authority
 from meshgate.ca.pki import is_issued_by
+from meshgate.plan import Proxy
 from meshgate.proto.certificates import (
     METHOD,
     SERVICE,
@@ -24,7 +25,8 @@ from meshgate.proto.certificates import (
     parse_certificate_response,
 )
 from tests.ca.made import csr, ec_key
-from tests.e2e.mesh import Mesh, free_port, running_mesh
+from tests.e2e.envoy_elsewhere import envoy_elsewhere
+from tests.e2e.mesh import Mesh, curl, free_port, running_mesh, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.envoy, pytest.mark.slow]
 
@@ -172,3 +174,62 @@ def test_the_control_plane_tells_whom_it_refused_and_no_token(elsewhere: Elsewhe
     assert "a certificate is not granted" in log
     assert token not in log
     assert broken not in log
+
+
+HELLO = Path(__file__).parent.parent.parent / "examples" / "hello"
+STRICT = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: elsewhere}
+spec:
+  selector: {app: elsewhere}
+  servers:
+  - port: {number: %d, name: http, protocol: HTTP}
+    hosts: [elsewhere.example.com]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: elsewhere}
+spec:
+  hosts: [elsewhere.example.com]
+  gateways: [elsewhere]
+  http:
+  - route:
+    - destination: {host: hello}
+"""
+
+
+def test_an_envoy_elsewhere_speaks_mutual_tls_with_a_pod(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    """A stock Envoy with a token: its gateway's port, its certificate and the pods come over ADS."""
+    mesh, port = elsewhere.mesh, free_port()
+    mesh.meshgate("apply", "-f", HELLO)
+    mesh.wait_ready("app=hello")
+    mesh.apply(STRICT % port)
+    proxy = Proxy(
+        role="router",
+        name="elsewhere-1",
+        namespace="default",
+        labels=(("app", "elsewhere"),),
+        addresses=("127.0.0.1",),
+        service_account="web",
+    )
+    request = ("-H", "Host: elsewhere.example.com", f"http://127.0.0.1:{port}/headers")
+    with envoy_elsewhere(proxy, tmp_path, elsewhere.port, elsewhere.root, elsewhere.token()) as log:
+        wait_until(lambda: curl("-f", *request).returncode == 0, f"it forwards; see {log}")
+        seen = curl(*request).stdout
+        assert f"URI={WEB}" in seen, "the pod knows who called"
+        assert "By=spiffe://cluster.local/ns/default/sa/default" in seen
+    plain = curl("-o", "/dev/null", f"http://{_address_of(mesh)}:8000/headers", timeout_s=30)
+    assert plain.returncode != 0, "a client without a certificate is refused"
+
+
+def _address_of(mesh: Mesh) -> str:
+    pod, *_ = mesh.pods("app=hello")
+    status = pod["status"]
+    assert isinstance(status, dict)
+    return str(status["podIP"])
