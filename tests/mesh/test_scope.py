@@ -99,6 +99,19 @@ def test_rules_of_a_namespace_for_some_workloads_hide_those_of_the_service() -> 
     assert names == {("shop", "a"): "own", ("shop", "b"): "", ("edge", "a"): "all", ("edge", "b"): "all"}
 
 
+def test_a_rule_of_the_root_namespace_for_some_workloads_counts_for_its_own() -> None:
+    text = service("web", "http:80")
+    own = "{host: web.default.svc.cluster.local, workloadSelector: {matchLabels: {app: a}}}"
+    text += istio("DestinationRule", "own", own, namespace="istio-system")
+    host = "web.default.svc.cluster.local"
+    found = {
+        (namespace, app): Scope(view(text, namespace, (("app", app),))).rule_for_host(host)
+        for namespace in ("istio-system", "edge")
+        for app in ("a", "b")
+    }
+    assert {key for key, rule in found.items() if rule} == {("istio-system", "a")}
+
+
 def entry(name: str, port: str, address: str, year: int) -> str:
     ports = (
         f"ports: [{{number: 80, name: {port}, protocol: HTTP}}, {{number: {8000 + year}, name: own, protocol: HTTP}}]"

@@ -105,7 +105,12 @@ class DestinationRuleIndex:
             elif rule.namespace == root_namespace:
                 _merge_into(root_only, rule)
         self._local_hosts = {namespace: frozenset(found) for namespace, found in local.items()}
-        self._local_hosts[root_namespace] = frozenset(root_only)
+        self._local_hosts[root_namespace] = frozenset(root_only) | {
+            # the others of the root namespace are for everybody, these for its own proxies
+            host
+            for host, found in exported.get(root_namespace, {}).items()
+            if any(rule.workload_selector is not None for rule in found)
+        }
         self._limited_hosts = frozenset(
             rule.host
             for found in exported.values()
