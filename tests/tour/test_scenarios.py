@@ -7,7 +7,7 @@ import pytest
 from meshgate.tour import scenario_names, scenario_text
 from tests.machine import SHARED
 
-OURS = {"workloads", "gateway-workloads"}
+OURS = {"workloads", "gateway-workloads", "ingress-gateway", "my-nginx"}
 """What the package adds to the tour's own files."""
 
 
