@@ -25,7 +25,9 @@ def blocks(text: str) -> list[tuple[str, list[str]]]:
 
 def shell(samples: SamplesMesh, line: str) -> str:
     """What a command prints; on the test's own ports, everything else as it is written."""
-    line = line.replace("http://127.0.0.1:80/", f"http://127.0.0.1:{samples.mesh.http_port}/")
+    ports = {80: samples.mesh.http_port, 443: samples.mesh.https_port}
+    for port, own in ports.items():
+        line = re.sub(rf"(127\.0\.0\.1|example\.com):{port}(?=[:/])", rf"\g<1>:{own}", line)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**without_proxies(), "MESHGATE_DATA_DIR": str(samples.mesh.data_dir), "PATH": path}
     done = subprocess.run(
