@@ -230,7 +230,8 @@ def _flat(resources: Resources | Iterable[Resource]) -> tuple[Resource, ...]:
 
 
 def _dump(resources: Iterable[Resource]) -> str:
-    return "\n".join(json.dumps(resource_json(resource)) for resource in resources)[:20000]
+    told = (resource for resource in resources if resource.type_url != SECRET)
+    return "\n".join(json.dumps(resource_json(resource)) for resource in told)[:20000]
 
 
 class _UnixConnection(http.client.HTTPConnection):
