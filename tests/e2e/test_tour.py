@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -53,6 +54,21 @@ def test_a_second_tour_in_a_row_ends_clean_too() -> None:
     assert [line.split()[0] for line in done.stdout.splitlines() if "  ok  " in line] == ["3", "9"]
     assert "$ meshgate apply -f 03-gateway.yaml -f 03-virtualservice-tcp.yaml" in done.stdout
     assert_clean(data_dir)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_tour_that_is_told_to_end_takes_its_mesh_along(number: signal.Signals) -> None:
+    words = [*MESHGATE, "tour", "9", *(["--keep"] if number == signal.SIGINT else [])]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as tour:
+        assert tour.stdout is not None
+        found = re.search(r"a mesh of its own in (\S+)", tour.stdout.readline())
+        assert found
+        if number == signal.SIGINT:
+            assert any("stays up until Ctrl-C" in line for line in tour.stdout)
+        tour.send_signal(number)
+        tour.stdout.read()
+        assert tour.wait(timeout=60) == (0 if number == signal.SIGINT else 1)
+    assert_clean(Path(found[1]))
 
 
 def test_a_scenario_that_does_not_exist_is_said() -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import click
 from msgspec import Struct
@@ -174,12 +175,18 @@ def chosen(names: Sequence[str]) -> tuple[Scenario, ...]:
     return tuple(scenario for scenario in SCENARIOS if not names or scenario.number in names)
 
 
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def run_tour(scenarios: Sequence[Scenario], wishes: Wishes) -> bool:
     """Run scenarios on a mesh that is made for it; True if all was seen."""
     directory = Path(tempfile.mkdtemp(prefix="meshgate-tour-"))
     tour = Tour(directory, wishes)
     began = time.monotonic()
     seen_all = True
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)  # a tour that is told to end takes its mesh along
     try:
         tour.start()
         for scenario in scenarios:

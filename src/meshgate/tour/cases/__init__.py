@@ -21,6 +21,7 @@ from meshgate.tour.cases import (
     s14_wildcard_one_server,
     s15_wildcard_any,
     s16_publishing,
+    s19_strict,
 )
 from meshgate.tour.scenario import Scenario
 
@@ -45,4 +46,5 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     s16_publishing.PASSTHROUGH,
     s16_publishing.SIMPLE,
     s16_publishing.MUTUAL,
+    s19_strict.SCENARIO,
 )
