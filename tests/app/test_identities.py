@@ -177,6 +177,23 @@ def test_many_proxies_are_renewed_in_batches(tmp_path: Path) -> None:
     run(test, tmp_path)
 
 
+def test_it_rests_while_the_authority_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(rig: Rig) -> None:
+        async with signing(rig) as identities:
+            await identities.open(ID, CART)
+            before = secrets(rig)[CERTIFICATE]
+            rig.now += timedelta(days=3651)
+            looks: list[str] = []
+            monkeypatch.setattr(rig.ads, "publish_secrets", lambda proxy_id, *_: looks.append(proxy_id))
+            rig.pipeline.build()  # wakes it
+            for _ in range(300):
+                await asyncio.sleep(0)
+            assert len(looks) < 10
+            assert secrets(rig)[CERTIFICATE] is before
+
+    run(test, tmp_path)
+
+
 def test_a_proxy_that_is_gone_is_not_published_to(tmp_path: Path) -> None:
     async def test(rig: Rig) -> None:
         async with signing(rig) as identities:

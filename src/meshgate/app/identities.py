@@ -126,7 +126,9 @@ class Identities:
                     await self._rest()
 
     async def _rest(self) -> None:
-        times = [held.due for held in self._held.values() if held.due is not None]
+        """Until the next is due; until woken while nobody signs: what is due then stays so."""
+        held = self._held.values() if self._signs() is not None else ()
+        times = [each.due for each in held if each.due is not None]
         rest_s = min(((at - self._now()).total_seconds() for at in times), default=LOOK_S)
         try:
             async with asyncio.timeout(max(0.0, min(rest_s, LOOK_S))):
@@ -140,8 +142,8 @@ class Identities:
 
     def _due(self) -> list[str]:
         """Proxies whose certificate is to be made now."""
-        trust, now = self._trust.value, self._now()
-        if trust is None or is_over(trust.authority, now):
+        trust, now = self._signs(), self._now()
+        if trust is None:
             return []
         signer = trust.authority.signer
         return [
@@ -149,6 +151,11 @@ class Identities:
             for proxy_id, held in self._held.items()
             if held.due is None or held.due <= now or held.signer != signer or held.order != self._order(held)
         ]
+
+    def _signs(self) -> Trust | None:
+        """None as well while the authority is over, and no other has come."""
+        trust = self._trust.value
+        return None if trust is None or is_over(trust.authority, self._now()) else trust
 
     async def _renew(self, proxy_ids: Sequence[str]) -> None:
         trust = self._trust.value
