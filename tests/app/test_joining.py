@@ -316,6 +316,26 @@ def test_two_identities_with_one_name_share_nothing(tmp_path: Path) -> None:
     _run(test, tmp_path)
 
 
+def test_secrets_of_who_joined_are_waited_for_and_nothing_else(tmp_path: Path) -> None:
+    async def test(elsewhere: Elsewhere) -> None:
+        ads = elsewhere.rig.ads
+        async with elsewhere.ads(elsewhere.bearer()) as call:
+            await _say(call, NODE, SECRET, "ROOTCA", SERVICE_ACCOUNT="cart")
+            heard = await _hear(call)
+            assert await ads.wait_secrets(0.01) == [f"shop/cart {NODE}"]
+            assert not ads.state.value, "it is none of the mesh's own"
+            said = v3.DeltaDiscoveryRequest(type_url=SECRET, response_nonce=heard.nonce)
+            await call.write(said.SerializeToString())
+            assert await ads.wait_secrets(5) == []
+            await _say(call, NODE, SECRET, "default", SERVICE_ACCOUNT="cart")
+            await _hear(call)
+            assert await ads.wait_secrets(0.01) != []
+        await elsewhere.left.wait()
+        assert await ads.wait_secrets(5) == []
+
+    _run(test, tmp_path)
+
+
 def test_who_has_left_is_forgotten(tmp_path: Path) -> None:
     async def test(elsewhere: Elsewhere) -> None:
         async with elsewhere.ads(elsewhere.bearer()) as call:

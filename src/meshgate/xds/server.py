@@ -64,6 +64,9 @@ class AdsServer:
     def __init__(self, *, hold_s: float = _HOLD_S, awaited_s: float = _AWAITED_S, blocked: Told | None = None) -> None:
         """`blocked` is told of calls that proxies refuse."""
         self.state: Latest[Statuses] = Latest(MappingProxyType({}))
+        """Of the mesh's own proxies."""
+        self._everyone: Latest[Statuses] = Latest(MappingProxyType({}))
+        """Proxies elsewhere, too: what has secrets is waited for when they change."""
         self._hold_s = hold_s
         self._blocked = blocked
         self._awaited_s = awaited_s
@@ -174,17 +177,18 @@ class AdsServer:
         return lagging(self.state.value)
 
     async def wait_secrets(self, timeout_s: float) -> Collection[str]:
-        """Wait until every connected proxy has accepted, or refused, the newest of the secrets that it asks for.
+        """Wait until every connected proxy has accepted, or refused, the newest of the secrets that it asks for; those
+        elsewhere, too.
 
         Returns those that have not, sorted. As with `wait_applied`, one that is about to connect is waited for.
         """
         self._refresh()
         try:
             async with asyncio.timeout(timeout_s):
-                await self.state.wait_for(lambda statuses: not _awaiting(statuses, SECRET))
+                await self._everyone.wait_for(lambda statuses: not _awaiting(statuses, SECRET))
         except TimeoutError:
             pass
-        return _awaiting(self.state.value, SECRET)
+        return _awaiting(self._everyone.value, SECRET)
 
     async def stop(self) -> None:
         """End all streams and remove the sockets."""
@@ -273,6 +277,7 @@ class AdsServer:
             if not proxy.streams:
                 self._proxies.pop(proxy_id, None)
                 doorkeeper.farewell(proxy_id)
+            self._refresh_soon(proxy_id)
 
     def _offer(self, proxy_id: str, proxy: _Proxy) -> None:
         whole = proxy.layers.whole
@@ -304,7 +309,7 @@ class AdsServer:
     def _refresh_soon(self, proxy_id: str) -> None:
         """Tell the proxy's status anew, once for all that happens in this turn of the loop."""
         proxy = self._proxies.get(proxy_id)
-        if proxy is not None and proxy.is_guest:
+        if proxy is not None and proxy.is_guest and not proxy.streams:  # one that is only shown what is no secret
             return
         if not self._outdated:
             asyncio.get_running_loop().call_soon(self._refresh)
@@ -314,14 +319,16 @@ class AdsServer:
         outdated, self._outdated = self._outdated, set()
         if not outdated:
             return
-        statuses = dict(self.state.value)
+        statuses = dict(self._everyone.value)
         for proxy_id in outdated:
             proxy = self._proxies.get(proxy_id)
             if proxy is None:
                 statuses.pop(proxy_id, None)
             else:
                 statuses[proxy_id] = _status_of(proxy)
-        self.state.set(statuses)
+        self._everyone.set(statuses)
+        guests = {proxy_id for proxy_id, proxy in self._proxies.items() if proxy.is_guest}
+        self.state.set({proxy_id: status for proxy_id, status in statuses.items() if proxy_id not in guests})
 
 
 def _world(responses: Responses) -> Dialog:
