@@ -34,7 +34,7 @@ MESH = "{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: ist
 async def signing(rig: Rig) -> AsyncIterator[Identities]:
     """With an authority, and renewal at work."""
     await rig.authority.open(Wish("cluster.local"))
-    rotation = Rotation(rig.authority.trust, rig.identities, lambda: rig.now, linger_s=0)
+    rotation = Rotation(rig.authority.trust, rig.identities, lambda: rig.now, lambda _: rig.now, linger_s=0)
     async with asyncio.TaskGroup() as group:
         parts = (rig.identities.run(), rig.authority.run(), rotation.run())
         tasks = [group.create_task(part) for part in parts]

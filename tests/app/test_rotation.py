@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from meshgate.aio import Latest
 from meshgate.app import rotation
 from meshgate.app.rotation import Rotation
-from meshgate.ca import Trust, announced, trust_in
+from meshgate.ca import Authority, Trust, announced, trust_in
 from tests.ca.made import NOW, authority
 
 DEADLINE_S = 10
@@ -43,7 +43,12 @@ class Rig:
         self.trust: Latest[Trust | None] = Latest(trust)
         self.proxies = Proxies()
         self.now = NOW
-        self.rotation = Rotation(self.trust, self.proxies, lambda: self.now, linger_s=0)
+        self.ends: dict[bytes, datetime] = {}
+        """Of certificates that were signed for others, by who has signed them."""
+        self.rotation = Rotation(self.trust, self.proxies, lambda: self.now, self.last_end, linger_s=0)
+
+    def last_end(self, authority: Authority) -> datetime:
+        return max((end for signer, end in self.ends.items() if signer != authority.signer), default=self.now)
 
     @property
     def value(self) -> Trust:
@@ -118,13 +123,12 @@ def test_the_old_root_stays_until_what_was_signed_for_others_has_ended(monkeypat
 
     async def test() -> None:
         async with rotating(trust_in(authority(1))) as rig:
-            rig.rotation.signed(authority(1), NOW + timedelta(hours=5))
-            rig.rotation.signed(authority(1), NOW + timedelta(hours=3))
+            rig.ends[authority(1).signer] = NOW + timedelta(hours=5)
             rig.proxies.roots.set()
             rig.proxies.certificates.set()
             rig.trust.set(coming())
             await rig.until_switched()
-            rig.rotation.signed(authority(2), NOW + timedelta(days=90))  # by the new authority
+            rig.ends[authority(2).signer] = NOW + timedelta(days=90)
             rig.now += timedelta(hours=4)
             before = len(rig.proxies.asked.value)
             await rig.proxies.asked.wait_for(lambda asked: len(asked) > before + 2)
@@ -135,15 +139,16 @@ def test_the_old_root_stays_until_what_was_signed_for_others_has_ended(monkeypat
     asyncio.run(test())
 
 
-def test_after_a_restart_older_roots_stay_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_finds_old_roots_goes_on_where_the_one_before_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation, "LOOK_S", 0)
 
     async def test() -> None:
         async with rotating(trust_in(authority(2), authority(1).roots)) as rig:
+            rig.ends[authority(1).signer] = NOW + timedelta(days=80)
             rig.proxies.certificates.set()
             await rig.proxies.asked.wait_for(lambda asked: len(asked) == 3)
             assert len(rig.value.roots) == 2
-            rig.now += timedelta(hours=24)
+            rig.now += timedelta(days=80)
             await rig.until_settled()
 
     asyncio.run(test())

@@ -39,6 +39,7 @@ from meshgate.app.pipeline import Pipeline
 from meshgate.app.proxy_views import ProxyViews
 from meshgate.app.reports import Reports
 from meshgate.app.rotation import Rotation
+from meshgate.app.signed_elsewhere import SignedElsewhere
 from meshgate.app.status import MeshStatus
 from meshgate.app.welcome import welcome
 from meshgate.ca.grants import Granted
@@ -149,7 +150,8 @@ class ControlPlane:
         self.feeds = Feeds(ranges)
         self.authority = MeshAuthority(self.store, _now)
         self.identities = Identities(self.ads, self.pipeline.built, self.authority.trust, _now)
-        self.rotation = Rotation(self.authority.trust, self.identities, _now)
+        self.signed_elsewhere = SignedElsewhere(self.store, _now)
+        self.rotation = Rotation(self.authority.trust, self.identities, _now, self.signed_elsewhere.last_end)
         self._door = Door(self.ads, self.pipeline, self.identities)
         self.runtime = Runtime(holder)
         self.dns = DnsServer(self.feeds.names, Forwarder(self._servers))
@@ -303,7 +305,7 @@ class ControlPlane:
 
     def _granted(self, granted: Granted) -> None:
         """Who has signed for others stays trusted until that has ended."""
-        self.rotation.signed(granted.authority, granted.ends)
+        self.signed_elsewhere.note(granted.authority, granted.ends)
 
     def _settle(self, changed: Collection[str]) -> Collection[str]:
         now = _now().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Protocol
 
 from meshgate.aio import Latest
 from meshgate.ca import Authority, Trust, settled, switched
-from meshgate.ca.issue import LIFETIME
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +23,6 @@ SPREAD_S: Final = 60.0
 LINGER_S: Final = 10.0
 """Handshakes end, and proxies of a control plane that was restarted come back, within this time."""
 LOOK_S: Final = 60.0
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Proxies(Protocol):
@@ -42,27 +40,19 @@ class Rotation:
         trust: Latest[Trust | None],
         proxies: Proxies,
         now: Callable[[], datetime],
+        last_end: Callable[[Authority], datetime],
         *,
         linger_s: float = LINGER_S,
     ) -> None:
+        """`last_end`: when the last certificate ends that another authority has signed for a key elsewhere."""
         self._trust = trust
         self._proxies = proxies
         self._now = now
         self._linger_s = linger_s
-        self._ends: dict[bytes, datetime] = {}
-        """Of certificates that were signed for others, the last by who has signed them."""
-        self._unknown = _NEVER
-
-    def signed(self, authority: Authority, ends: datetime) -> None:
-        """A certificate was signed whose key is not ours and which we cannot replace: until it ends, it is trusted."""
-        self._ends[authority.signer] = max(ends, self._ends.get(authority.signer, _NEVER))
+        self._last_end = last_end
 
     async def run(self) -> None:
         """Take the next step whenever there is one, for ever."""
-        trust = self._trust.value
-        if trust is not None and trust.coming is None and not trust.is_settled:
-            # what a run before this one has signed for others is not known
-            self._unknown = self._now() + LIFETIME
         async for trust in self._trust:
             if trust is None or trust.is_settled:
                 continue
@@ -84,18 +74,17 @@ class Rotation:
             late = await self._proxies.wait_certificates(SPREAD_S)
             if late:
                 log.warning("proxies have not taken their new certificates in time", extra={"proxies": sorted(late)})
-            rest_s = (self._last_end(trust) - self._now()).total_seconds()
+            rest_s = self._rest_s(trust)
             if await self._changes_within(trust, min(max(rest_s, self._linger_s), LOOK_S)):
                 return
-            if not late and rest_s <= 0:
+            if not late and self._rest_s(trust) <= 0:
                 break
         self._trust.set(settled(trust))
         log.info("the roots of the old authority are trusted no more")
 
-    def _last_end(self, trust: Trust) -> datetime:
-        """When the last certificate ends that another authority has signed for others."""
-        ends = [end for signer, end in self._ends.items() if signer != trust.authority.signer]
-        return max(self._unknown, *ends) if ends else self._unknown
+    def _rest_s(self, trust: Trust) -> float:
+        """How long certificates of other authorities are valid yet, in seconds."""
+        return (self._last_end(trust.authority) - self._now()).total_seconds()
 
     async def _changes_within(self, trust: Trust, seconds: float) -> bool:
         try:
