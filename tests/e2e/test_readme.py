@@ -43,7 +43,7 @@ def shell(mesh: Mesh, line: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_first_tour_works_as_written(mesh: Mesh) -> None:
     blocks = tour_blocks()
-    assert [len(block) for block in blocks] == [5, 7, 1], "the README's tour has changed: so must this test"
+    assert [len(block) for block in blocks] == [5, 8, 1], "the README's tour has changed: so must this test"
     printed = []
     for line in blocks[0]:
         if line.startswith("curl"):
@@ -62,6 +62,7 @@ def test_the_first_tour_works_as_written(mesh: Mesh) -> None:
     assert "problems: none" in printed[7]
     assert "SUBSCRIBED TYPES" in printed[8]
     assert "hello.default.svc.cluster.local:8000" in printed[9]
+    assert "PERMISSIVE" in printed[10]
 
 
 def test_run_makes_a_pod_of_a_process_until_it_is_interrupted(mesh: Mesh, tmp_path: Path) -> None:
