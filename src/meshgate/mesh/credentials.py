@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from meshgate.api import AnyResource, ConfigMap, Ref, Resource, Secret, SecretBytes, of_type
-from meshgate.mesh.certificates import CertificateFacts, CertificateFault, Part, check_pair, check_roots
+from meshgate.mesh.certificates import CertificateFacts, CertificateFault, Checked, Part, check_pair, check_roots
 
 SECRET_SCHEME: Final = "kubernetes://"
 CONFIG_MAP_SCHEME: Final = "configmap://"
@@ -143,14 +143,7 @@ def _pair_of(ref: Ref, data: Mapping[str, SecretBytes]) -> Credential:
         if chain and private and chain.reveal() and private.reveal():
             checked = check_pair(chain.reveal(), private)
             paths: Mapping[Part, str] = {"certificate": _path(certificate), "key": _path(key)}
-            return Credential(
-                ref=ref,
-                material=None if checked.faults else KeyPair(chain=chain.reveal(), key=private),
-                faults=_at(paths, checked.faults),
-                doubts=_at(paths, checked.doubts),
-                certificates=checked.certificates,
-                certificate_path=_path(certificate),
-            )
+            return _checked(ref, checked, paths, KeyPair(chain=chain.reveal(), key=private))
     present = next((pair for pair in _PAIRS if data.keys() >= set(pair)), None)
     if present is not None:
         return _without(ref, f'its keys "{present[0]}" and "{present[1]}" are there, and one of them is empty')
@@ -165,19 +158,24 @@ def _roots_of(ref: Ref, data: Mapping[str, SecretBytes]) -> Credential:
             revoked = crl.reveal() if crl else b""
             checked = check_roots(roots.reveal(), revoked)
             paths: Mapping[Part, str] = {"roots": _path(name), "crl": _path(list_name)}
-            return Credential(
-                ref=ref,
-                material=None if checked.faults else Roots(roots=roots.reveal(), crl=revoked),
-                faults=_at(paths, checked.faults),
-                doubts=_at(paths, checked.doubts),
-                certificates=checked.certificates,
-                certificate_path=_path(name),
-            )
+            return _checked(ref, checked, paths, Roots(roots=roots.reveal(), crl=revoked))
     present = next((name for name, _ in _ROOTS if name in data), None)
     if present is not None:
         return _without(ref, f'its key "{present}" is there, and empty')
     expected = 'a key "ca.crt" with PEM text is expected'
     return _without(ref, f"it has no certificates of an authority; {_keys_of(data)}", expected)
+
+
+def _checked(ref: Ref, checked: Checked, paths: Mapping[Part, str], material: KeyPair | Roots) -> Credential:
+    """What was found, at its paths, that of the certificates first; without the material if it cannot be used."""
+    return Credential(
+        ref=ref,
+        material=None if checked.faults else material,
+        faults=_at(paths, checked.faults),
+        doubts=_at(paths, checked.doubts),
+        certificates=checked.certificates,
+        certificate_path=next(iter(paths.values())),
+    )
 
 
 def _without(ref: Ref, text: str, hint: str = "") -> Credential:
