@@ -9,10 +9,10 @@ import pytest
 from cryptography import x509
 from google.protobuf.struct_pb2 import Struct
 
-from meshgate.api import Ref
+from meshgate.api import LONGEST_LIFETIME, Ref
 from meshgate.ca import Authority, authority_of
 from meshgate.ca.callers import Caller, NobodyCalls
-from meshgate.ca.grants import LONGEST, NotGranted, Signing, certificate_for, checked_caller
+from meshgate.ca.grants import NotGranted, Signing, certificate_for, checked_caller
 from meshgate.ca.pki import certificate_pem
 from meshgate.proto.certificates import CertificateRequest, certificate_request, parse_certificate_response
 from tests.ca.made import ME, NOW, authority, csr, ec_key, plugged_in, rsa_key
@@ -57,7 +57,7 @@ def test_a_day_unless_asked_otherwise() -> None:
     assert _asked(validity_s=-1)[0].not_valid_after_utc - NOW == timedelta(hours=24)
 
 
-@pytest.mark.parametrize("seconds", [int(LONGEST.total_seconds()) + 1, 2**63 - 1])
+@pytest.mark.parametrize("seconds", [int(LONGEST_LIFETIME.total_seconds()) + 1, 2**63 - 1])
 def test_not_for_longer_than_the_limit(seconds: int) -> None:
     refusal = _refusal(certificate_request(CertificateRequest(csr=csr(ec_key(9)), validity_s=seconds)))
     assert (refusal.code, "90 days at most" in refusal.text) == ("INVALID_ARGUMENT", True)

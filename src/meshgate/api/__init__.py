@@ -8,7 +8,7 @@ May import msgspec, PyYAML, re2 and `errors`; nothing else of meshgate.
 from __future__ import annotations
 
 from meshgate.api import codes
-from meshgate.api.certificate_settings import CertificateSettings, certificate_settings
+from meshgate.api.certificate_settings import LONGEST_LIFETIME, CertificateSettings, certificate_settings
 from meshgate.api.code import Code, Level
 from meshgate.api.code_table import CODES, documentation_url
 from meshgate.api.config import ConfigMap, Event, EventSource, Namespace, Secret, ServiceAccount
@@ -207,6 +207,7 @@ __all__ = [
     "IMPLEMENTED",
     "KINDS",
     "KINDS_NOT_YET",
+    "LONGEST_LIFETIME",
     "SERVICE_NAME_LABEL",
     "Abort",
     "AccessLogEncoding",

@@ -27,7 +27,7 @@ ECC_KEY: Final = "ECC_SIGNATURE_ALGORITHM"
 
 _OLD: Final = "ISTIO_META_DNS_AUTO_ALLOCATE"
 
-LONGEST: Final = timedelta(days=90)
+LONGEST_LIFETIME: Final = timedelta(days=90)
 """Istiod's `MAX_WORKLOAD_CERT_TTL`."""
 SHORTEST: Final = timedelta(seconds=2)
 """Times in certificates are whole seconds: of a shorter one nothing might be left when it is made."""
@@ -82,7 +82,7 @@ def rsa_bits(text: str) -> int | None:
 
 def _lifetime(text: str) -> timedelta | None:
     found = parse_duration(text)
-    return found if found is not None and SHORTEST <= found <= LONGEST else None
+    return found if found is not None and SHORTEST <= found <= LONGEST_LIFETIME else None
 
 
 def _grace(text: str) -> float | None:
@@ -104,7 +104,7 @@ def _value(metadata: Labels, key: str, read: Callable[[str], T | None], usual: T
 
 
 VARIABLES: Final[Mapping[str, _Variable]] = {
-    LIFETIME_KEY: _Variable(f"a duration from {SHORTEST.seconds}s to {LONGEST.days * 24}h", _lifetime),
+    LIFETIME_KEY: _Variable(f"a duration from {SHORTEST.seconds}s to {LONGEST_LIFETIME.days * 24}h", _lifetime),
     GRACE_KEY: _Variable("a number between 0 and 1", _grace),
     RSA_KEY: _Variable(f"a number of bits from {_RSA_BITS[0]} to {_RSA_BITS[-1]}", rsa_bits),
     ECC_KEY: _Variable("ECDSA", _ecdsa),

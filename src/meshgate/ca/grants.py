@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Literal
 
 from cryptography import x509
 from msgspec import Struct
 
+from meshgate.api import LONGEST_LIFETIME
 from meshgate.ca.authority import Authority, is_over
 from meshgate.ca.callers import Caller, NobodyCalls
 from meshgate.ca.issue import LIFETIME
 from meshgate.ca.pki import CsrFault, Terms, certificate_pem, sign
 from meshgate.errors import MeshgateError
 from meshgate.proto.certificates import certificate_response, parse_certificate_request
-
-LONGEST: Final = timedelta(days=90)
-"""Istio's `MAX_WORKLOAD_CERT_TTL`."""
 
 Code = Literal["INVALID_ARGUMENT", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"]
 
@@ -67,8 +65,8 @@ def certificate_for(raw: bytes, caller: Caller, signing: Signing) -> Granted:
     if request.metadata:
         wishes = ", ".join(request.metadata)
         raise NotGranted("PERMISSION_DENIED", f"a caller gets its own identity and no other: {wishes} is not granted")
-    if request.validity_s > LONGEST.total_seconds():
-        text = f"a certificate is valid for {LONGEST.days} days at most, not for {request.validity_s} s"
+    if request.validity_s > LONGEST_LIFETIME.total_seconds():
+        text = f"a certificate is valid for {LONGEST_LIFETIME.days} days at most, not for {request.validity_s} s"
         raise NotGranted("INVALID_ARGUMENT", text)
     lifetime = timedelta(seconds=request.validity_s) if request.validity_s > 0 else LIFETIME
     authority = signing.authority
