@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -115,3 +116,12 @@ def revocation_list(issuer: Made, *revoked: Made, begin: datetime = BEGIN) -> by
         entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number).revocation_date(begin)
         builder = builder.add_revoked_certificate(entry.build())
     return builder.sign(issuer.private, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def damaged(pem: bytes) -> Iterator[bytes]:
+    """One block of PEM with a byte of its content changed, for each byte."""
+    head, *lines, tail = pem.splitlines()
+    content = b64decode(b"".join(lines))
+    for place, byte in enumerate(content):
+        changed = content[:place] + bytes([5 if byte != 5 else 4]) + content[place + 1 :]
+        yield b"\n".join((head, b64encode(changed), tail, b""))

@@ -15,6 +15,7 @@ from meshgate.ca import authority_of, authority_secret, is_over, roots_pem
 from meshgate.ca.authority import CA_CERT, CA_KEY, CERT_CHAIN, ROOT_CERT, TLS_CERT, TLS_KEY, TLS_ROOT
 from meshgate.ca.pki import Issuer, certificate_pem, key_pem
 from tests.ca.made import NOW, authority, below, ec_key, plugged_in, rsa_key
+from tests.certificates import damaged
 
 CACERTS = Ref("Secret", "istio-system", "cacerts")
 Data = dict[str, SecretBytes]
@@ -119,6 +120,14 @@ def test_what_is_no_authority(change: Callable[[Data], Data], key: str, text: st
     assert problem.path == f"data[{key}]"
     assert re.search(text, problem.text), problem.text
     assert "PRIVATE" not in str(problem)
+
+
+@pytest.mark.parametrize("key", [CA_CERT, CERT_CHAIN, ROOT_CERT])
+def test_a_damaged_certificate_is_a_problem_at_most(key: str) -> None:
+    whole = plugged_in()
+    for pem in damaged(whole[CA_CERT].reveal()):
+        read, problems = authority_of(CACERTS, {**whole, key: SecretBytes(pem)}, NOW)
+        assert (read is None) == bool(problems)
 
 
 def test_an_authority_is_over_when_its_chain_is() -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from meshgate.ca import CsrFault, self_signed_authority, sign, workload_certificate
 from meshgate.ca.pki import SKEW, PrivateKey, certificate_pem, is_issued_by, sound_key
 from tests.ca.made import DAY, ME, NOW, authority, csr, ec_key, plugged_in, rsa_key, terms
+from tests.certificates import damaged
 
 ISSUER = authority().issuer
 
@@ -155,6 +156,12 @@ def test_a_request_signed_by_another_key_is_not_granted() -> None:
     pem = b"-----BEGIN CERTIFICATE REQUEST-----\n" + b64encode(swapped) + b"\n-----END CERTIFICATE REQUEST-----\n"
     with pytest.raises(CsrFault, match="not signed by the key"):
         sign(ISSUER, pem, ME, terms())
+
+
+def test_a_damaged_request_is_not_granted() -> None:
+    for pem in damaged(csr(ec_key(6))):
+        with pytest.raises(CsrFault):
+            sign(ISSUER, pem, ME, terms())
 
 
 def test_other_kinds_of_keys_are_not_sound() -> None:

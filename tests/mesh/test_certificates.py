@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from meshgate.api import SecretBytes
 from meshgate.mesh.certificates import CertificateFault, Checked, check_pair, check_roots
 from meshgate.mesh.pem import pem_blocks
-from tests.certificates import certificate, revocation_list
+from tests.certificates import certificate, damaged, revocation_list
 from tests.mesh.certificate_cases import JUNK, pairs, roots
 
 PAIRS = tuple(pairs())
@@ -85,6 +85,15 @@ def test_any_text_gets_a_verdict(text: bytes, before: bytes) -> None:
     checked = check_pair(before + b"\n" + text, SecretBytes(text))
     assert checked.faults
     check_roots(before + text, text)
+
+
+def test_whatever_is_damaged_gets_a_verdict() -> None:
+    root = certificate("root", is_ca=True)
+    for pem in damaged(root.pem):
+        check_pair(pem, SecretBytes(root.key))
+        check_roots(pem)
+    for revoked in damaged(revocation_list(root)):
+        check_roots(root.pem, revoked)
 
 
 @given(st.binary(max_size=100), st.integers(1, 80), st.sampled_from(["A", "PRIVATE KEY"]))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from msgspec import Struct
@@ -160,7 +161,10 @@ def _read(keys: _Keys, data: Mapping[str, bytes], now: datetime) -> Authority | 
 
 def certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
     """All certificates of a PEM text, none if it is blank; ValueError if it is anything else."""
-    return tuple(x509.load_pem_x509_certificates(pem)) if pem.strip() else ()
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem)) if pem.strip() else ()
+    except x509.InvalidVersion as fault:  # which is no ValueError
+        raise ValueError(str(fault)) from None
 
 
 def may_sign(certificate: x509.Certificate) -> bool:
@@ -187,9 +191,17 @@ def _signing_key(keys: _Keys, pem: bytes, certificate: x509.Certificate) -> Priv
     except CsrFault as fault:
         return _Fault(keys.key, fault.text)
     assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
-    if key.public_key() != certificate.public_key():
+    if key.public_key() != _key_of(certificate):
         return _Fault(keys.key, f"the key is not the one of the certificate in {keys.certificate!r}")
     return key
+
+
+def _key_of(certificate: x509.Certificate) -> object:
+    """None if it is of a kind that is unknown here."""
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _path(

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -101,8 +102,10 @@ def sign(issuer: Issuer, csr_pem: bytes, identity: str, terms: Terms) -> x509.Ce
         is_signed = request.is_signature_valid
         names = _names(request)
         key = request.public_key()
-    except (ValueError, x509.DuplicateExtension) as error:
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension) as error:
         raise CsrFault("the request is not a PKCS #10 request in PEM") from error
+    except UnsupportedAlgorithm as error:
+        raise CsrFault("the request has a key or a signature of a kind that is unknown here") from error
     if not is_signed:
         raise CsrFault("the request is not signed by the key that it is for")
     foreign = sorted(name for name in names if name != identity)

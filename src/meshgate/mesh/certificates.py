@@ -134,7 +134,7 @@ def _certificate(content: bytes) -> x509.Certificate | None:
     try:
         certificate = x509.load_der_x509_certificate(content)
         _ = certificate.subject, certificate.issuer, certificate.not_valid_before_utc  # read when asked for only
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
     return certificate
 
@@ -253,7 +253,7 @@ def _crl_findings(text: bytes, roots: list[x509.Certificate]) -> tuple[list[Cert
         if block.label == _CRL_LABEL:
             try:
                 issuers.add(x509.load_der_x509_crl(block.content).issuer)
-            except ValueError:
+            except (ValueError, x509.InvalidVersion):
                 return [CertificateFault(part="crl", text="a list of it cannot be read")], []
     without = [one for one in roots if one.subject not in issuers]
     hint = "no client certificate of this authority is accepted: each authority needs a list, be it empty"
