@@ -15,6 +15,7 @@ import dns.message
 import dns.rcode
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from meshgate.apps.outside import certificates, hosts
 from meshgate.apps.outside.certificates import AUTHORITY_FILE, make_certificates
@@ -22,6 +23,7 @@ from meshgate.apps.outside.envoy import CLIENT_AUTHORITIES, Demands, listeners
 from meshgate.apps.outside.front import read_demands
 from meshgate.apps.outside.hosts import HOSTS, NAME_SERVER, find_host
 from meshgate.apps.outside.names import answer, open_sockets, serve_names
+from tests.certificates import certificate
 
 NETWORK = IPv4Network("203.0.113.0/24")
 CNN = next(host for host in HOSTS if host.name == "edition.cnn.com")
@@ -148,3 +150,13 @@ def test_demands_are_read_and_what_is_wrong_is_told(tmp_path: Path) -> None:
     (tmp_path / "demands.json").write_text(json.dumps({"authorities": (tmp_path / AUTHORITY_FILE).read_text()}))
     assert read_demands(tmp_path) == (0, Demands(frozenset(), True), [])
     assert (tmp_path / CLIENT_AUTHORITIES).read_text() == (tmp_path / AUTHORITY_FILE).read_text()
+
+
+def test_authorities_of_no_known_version_are_told(tmp_path: Path) -> None:
+    known, unknown = (bytes([0xA0, 3, 2, 1, version]) for version in (2, 5))
+    content = certificate("clients", is_ca=True).certificate.public_bytes(serialization.Encoding.DER)
+    pem = ssl.DER_cert_to_PEM_cert(content.replace(known, unknown, 1))
+    (tmp_path / "demands.json").write_text(json.dumps({"authorities": pem}))
+    turn, demands, [fault] = read_demands(tmp_path)
+    assert (turn, demands) == (0, Demands())
+    assert fault.startswith("the authorities are no certificates in PEM")

@@ -87,7 +87,7 @@ def read_demands(directory: Path) -> tuple[int, Demands, list[str]]:
     if authorities:
         try:
             x509.load_pem_x509_certificates(authorities.encode())
-        except ValueError as fault:
+        except (ValueError, x509.InvalidVersion) as fault:
             faults.append(f"the authorities are no certificates in PEM: {fault}")
             authorities = ""
         else:
