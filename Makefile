@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 APT := python3-venv make curl openssl
+# What tests and benches call beyond that: .ci/run installs it, elsewhere they do without and say so.
+TEST_APT := wrk
 ONCE ?=
 
 help: ## this list

@@ -1,7 +1,7 @@
 """What all tests share: switches, and where a kind of test cannot run, a reason instead of a failure.
 
 `MESHGATE_REQUIRE_E2E=1` (set by .ci/run) turns a skipped end-to-end test into a failure, so that a machine on which
-nothing was tried cannot look green.
+nothing was tried cannot look green; so does a missing tool (`machine.has_tool`).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def why_no_namespaces() -> str | None:
     if tried.returncode != 0:
         return f"unshare says: {tried.stderr.strip() or tried.returncode}"
     return None
+
+
+def has_tool(name: str) -> bool:
+    """Whether a command is installed that users need not have (the Makefile's TEST_APT). AssertionError where it is
+    not and nothing may be left out."""
+    found = shutil.which(name) is not None
+    assert found or not os.environ.get("MESHGATE_REQUIRE_E2E"), f"the tests are to call {name}, which is not installed"
+    return found
 
 
 def network_namespaces() -> frozenset[str]:

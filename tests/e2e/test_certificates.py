@@ -17,6 +17,7 @@ import yaml
 from meshgate.cli.connection import talk
 from tests.certificates import Made, certificate
 from tests.e2e.mesh import Mesh, running_mesh, wait_until
+from tests.machine import has_tool
 from tests.mesh.secret_objects import secret
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -240,7 +241,7 @@ def test_a_deleted_one_is_served_on_as_istio_does(door: Door) -> None:
     assert [line for line in door.problems("IST0101") if '"door-secret"' in line]
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is missing (apt-get install wrk)")
+@pytest.mark.skipif(not has_tool("wrk"), reason="wrk is missing (apt-get install wrk)")
 def test_a_hundred_renewals_under_load_lose_no_request(door: Door) -> None:
     renewals = 100
     door.apply("door-alone", FIRST)

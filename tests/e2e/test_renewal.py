@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from tests.bench.workloads import HOST, WEB, as_yaml, deployment, gateway, service, virtual_service
 from tests.e2e.mesh import MESHGATE, Mesh, running_mesh, status_of, wait_until
+from tests.machine import has_tool
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -95,7 +95,7 @@ def load(mesh: Mesh) -> Iterator[list[dict[str, object]]]:
 @contextmanager
 def wrk(mesh: Mesh, seconds: int) -> Iterator[None]:
     """A second client where it is installed; it has to get nothing but answers."""
-    if shutil.which("wrk") is None:
+    if not has_tool("wrk"):
         yield
         return
     url = f"http://127.0.0.1:{mesh.http_port}/status/200"
