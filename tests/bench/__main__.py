@@ -19,6 +19,7 @@ from tests.bench import (
     first_request,
     further_pod,
     request_rate,
+    secure_rate,
     version_command,
     xds_load,
 )
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "memory": control_plane_memory.measure,
     "version": version_command.measure,
     "rate": request_rate.measure,
+    "tls": secure_rate.measure,
     "compile": compile_time.measure,
     "certificates": certificates.measure,
     "xds": xds_load.measure,

@@ -77,6 +77,23 @@ def with_duties(typed: Json) -> Json:
     return typed
 
 
+def with_filters(typed: Json) -> Json:
+    """The manager with the filters that Istio has in every proxy, whether they have something to do or not."""
+    kinds: tuple[tuple[str, str, Json], ...] = (
+        ("grpc_stats", "FilterConfig", {"emit_filter_state": True, "stats_for_all_methods": False}),
+        ("fault", "HTTPFault", {}),
+        ("cors", "Cors", {}),
+    )
+    own = [
+        {
+            "name": f"envoy.filters.http.{name}",
+            "typed_config": {"@type": f"{TYPE}.filters.http.{name}.v3.{kind}", **settings},
+        }
+        for name, kind, settings in kinds
+    ]
+    return typed | {"http_filters": [*own, *typed["http_filters"]]}
+
+
 def listener(port: int, typed: Json) -> Json:
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": typed}]
     return {"name": f"port-{port}", "address": address("0.0.0.0", port), "filter_chains": [{"filters": filters}]}
@@ -92,8 +109,10 @@ def cluster(name: str, upstream: Upstream) -> Json:
     }
 
 
-def forwarding(ports: Mapping[int, Upstream], admin: int = 0, *, dutiful: Collection[int] = ()) -> Json:
-    """Envoy's configuration: what comes to a port goes to its upstream, at some with a gateway's duties.
+def forwarding(
+    ports: Mapping[int, Upstream], admin: int = 0, *, dutiful: Collection[int] = (), filtering: Collection[int] = ()
+) -> Json:
+    """Envoy's configuration: what comes to a port goes to its upstream, at some with a gateway's duties or filters.
 
     `admin`: a loopback port; 0 for none.
     """
@@ -101,7 +120,8 @@ def forwarding(ports: Mapping[int, Upstream], admin: int = 0, *, dutiful: Collec
     listeners = []
     for port in ports:
         typed = manager({"route": {"cluster": f"upstream-{port}", "timeout": "0s"}}, is_logged=True)
-        listeners.append(listener(port, with_duties(typed) if port in dutiful else typed))
+        typed = with_duties(typed) if port in dutiful else typed
+        listeners.append(listener(port, with_filters(typed) if port in filtering else typed))
     found: Json = {"static_resources": {"listeners": listeners, "clusters": clusters}}
     return found | ({"admin": {"address": address("127.0.0.1", admin)}} if admin else {})
 

@@ -1,4 +1,4 @@
-"""One run of the load: wrk on the host keeps a proxy busy, and what the proxy uses meanwhile is read.
+"""One run of the load: wrk keeps a proxy busy, and what the proxy uses meanwhile is read.
 
 Rounds of ours and of the same by hand alternate, so that whatever else the machine does meets both.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ SECONDS = 3
 CONNECTIONS = 32
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 _COUNT = re.compile(r"([0-9]+) requests in")
+AT_ADDRESS, HANDSHAKES = (Path(__file__).with_name(name) for name in ("at_address.lua", "handshakes.py"))
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -28,14 +30,26 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     port: int
     host: str
+    is_tls: bool = False
+    """Over TLS, the host as SNI."""
+    is_new: bool = False
+    """Each request on a TLS connection of its own, with a whole handshake."""
+    caller: str = ""
+    """Address of the pod that asks, whose Envoy is the first; empty for the host."""
 
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}:{self.port}/"
+    def command(self, seconds: int) -> list[str]:
+        if self.is_new:
+            return [sys.executable, str(HANDSHAKES), self.address, str(self.port), self.host, str(seconds)]
+        inside = ["nsenter", "-t", str(envoy_at(self.caller)), "-n"] if self.caller else []
+        lookup = ["-s", str(AT_ADDRESS)] if self.is_tls else []
+        url = f"https://{self.host}:{self.port}/" if self.is_tls else f"http://{self.address}:{self.port}/"
+        wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Host: {self.host}"]
+        return [*inside, *wrk, *lookup, url]
 
     def processor_s(self) -> float:
-        """What its Envoy has used until now."""
-        fields = Path(f"/proc/{envoy_at(self.address)}/stat").read_text().rpartition(")")[2].split()
+        """What its first Envoy has used until now."""
+        pid = envoy_at(self.caller or self.address)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
 
@@ -74,7 +88,8 @@ def load(side: Side, seconds: int = SECONDS) -> Load:
     """Keep the side busy; AssertionError if not all answers are 2xx."""
     before = side.processor_s()
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Host: {side.host}", side.url],
+        side.command(seconds),
+        env={**os.environ, "BENCH_ADDRESS": side.address},
         capture_output=True,
         text=True,
         timeout=seconds + 20,

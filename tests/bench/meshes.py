@@ -14,8 +14,8 @@ from tests.machine import why_no_namespaces
 
 
 @contextlib.contextmanager
-def mesh_to_measure(*, start: bool = True) -> Iterator[Mesh]:
-    """A mesh that is up (or only its ranges and ports) on free ranges. NotMeasured where namespaces can't be had."""
+def mesh_to_measure(*arguments: str, start: bool = True) -> Iterator[Mesh]:
+    """A mesh on free ranges that is up with these arguments (or not started); NotMeasured where it can't be."""
     reason = why_no_namespaces()
     if reason is not None:
         raise NotMeasured(reason)
@@ -23,7 +23,7 @@ def mesh_to_measure(*, start: bool = True) -> Iterator[Mesh]:
     mesh = Mesh(directory)
     try:
         if start:
-            mesh.up()
+            mesh.up(*arguments)
         yield mesh
     finally:
         mesh.meshgate("down", check=False)

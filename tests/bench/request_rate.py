@@ -1,9 +1,8 @@
 """Requests per second through our proxies, beside the same Envoy with a configuration written by hand.
 
 Like with like: every Envoy is in a pod of the same mesh, with two workers, and writes Istio's access log to the same
-kind of pipe; the load comes from the host to the pod's address, and the server is an Envoy that answers at once. One
-hop is the gateway and a server in another pod. Two hops are the gateway and a sidecar with the server beside it; by
-hand that is an Envoy, and in the other pod a second one with the server beside it. Rounds of ours and theirs alternate.
+kind of pipe; the load comes from the host to the pod's address, and the server is an Envoy that answers at once, in
+another pod without sidecar (secure_rate.py has two hops). Rounds of ours and theirs alternate.
 
 By hand, too, one can ask for much or for little. The target is held against a gateway that has our duties (the client's
 address, normal paths, Istio's retries); what Istio's further filters cost is in it. Beside it is the least there is.
@@ -23,9 +22,9 @@ from tests.bench.workloads import address_of, deployment, gateway, service, tran
 from tests.e2e.mesh import Mesh
 
 RATE_TARGET = Target(limit=0.95, is_ratio=True, is_least=True)
-SERVER_PORT, PAIR_PORT = 9000, 9100
-ONE_HOP, TWO_HOPS = "one-hop.example.com", "two-hops.example.com"
-LEAST, DUTIFUL, DUTIFUL_TWO_HOPS = 9101, 9102, 9103
+SERVER_PORT = 9000
+ONE_HOP = "one-hop.example.com"
+LEAST, DUTIFUL = 9101, 9102
 
 
 def measure(rounds: int) -> tuple[Figure, ...]:
@@ -39,12 +38,10 @@ def measure(rounds: int) -> tuple[Figure, ...]:
         hand = Side(address=address_of(mesh, "app=by-hand"), port=DUTIFUL, host=ONE_HOP)
         dutiful = in_turns(ours, hand, rounds)
         least = in_turns(ours, replace(hand, port=LEAST), rounds)
-        two_hops = in_turns(replace(ours, host=TWO_HOPS), replace(hand, port=DUTIFUL_TWO_HOPS), rounds)
     rate, cost = "request rate through the gateway", "the gateway's processor time for a request"
     return (
         figure(rate, "by hand, with the same duties", dutiful, target=RATE_TARGET),
         figure(rate, "by hand, the least that forwards and logs", least),
-        figure("request rate through gateway and sidecar", "two by hand, the first with duties", two_hops),
         figure(cost, "by hand, with the same duties", dutiful, unit="us"),
         figure(cost, "by hand, the least that forwards and logs", least, unit="us"),
     )
@@ -53,34 +50,28 @@ def measure(rounds: int) -> tuple[Figure, ...]:
 def start(mesh: Mesh) -> None:
     """Servers, routes to them, and the Envoy by hand, which needs their addresses."""
     server = {"name": "server", "command": by_hand.command(by_hand.answering(SERVER_PORT))}
-    second = {"name": "second", "command": by_hand.command(by_hand.forwarding({PAIR_PORT: ("127.0.0.1", SERVER_PORT)}))}
     transact(
         mesh,
         deployment("plain", server, sidecar=False),
-        deployment("meshed", server),
-        deployment("pair", server, second, sidecar=False),
         service("plain", SERVER_PORT),
-        service("meshed", SERVER_PORT),
-        gateway(ONE_HOP, TWO_HOPS),
+        gateway(ONE_HOP),
         virtual_service("plain", host=ONE_HOP, port=SERVER_PORT),
-        virtual_service("meshed", host=TWO_HOPS, port=SERVER_PORT),
     )
-    mesh.wait_ready("app=plain", "app=meshed", "app=pair")
+    mesh.wait_ready("app=plain")
     upstreams = {
         LEAST: (address_of(mesh, "app=plain"), SERVER_PORT),
         DUTIFUL: (address_of(mesh, "app=plain"), SERVER_PORT),
-        DUTIFUL_TWO_HOPS: (address_of(mesh, "app=pair"), PAIR_PORT),
     }
-    forwarding = by_hand.forwarding(upstreams, dutiful=(DUTIFUL, DUTIFUL_TWO_HOPS))
+    forwarding = by_hand.forwarding(upstreams, dutiful=(DUTIFUL,))
     first = {"name": "first", "command": by_hand.command(forwarding)}
     transact(mesh, deployment("by-hand", first, sidecar=False))
     mesh.wait_ready("app=by-hand")
     mesh.wait_applied()
 
 
-def gateway_port(mesh: Mesh) -> int:
-    """Where the gateway's pod listens for port 80."""
+def gateway_port(mesh: Mesh, number: int = 80) -> int:
+    """Where the gateway's pod listens for this port."""
     spec = mesh.get("service", "istio-ingressgateway", "-n", "istio-system")["spec"]
     assert isinstance(spec, dict)
-    [port] = [port for port in spec["ports"] if port["port"] == 80]
+    [port] = [port for port in spec["ports"] if port["port"] == number]
     return int(port["targetPort"])

@@ -13,6 +13,8 @@ from tests.e2e.mesh import Mesh
 
 HOST = "bench.example.com"
 PORT = 8000
+CERTS = "/etc/certs"
+"""Where containers find their Deployment's Secret."""
 Object = Mapping[str, Any]
 
 IDLE: Object = {"name": "idle", "command": ["sleep", "infinity"]}
@@ -23,8 +25,15 @@ WEB: Object = {
 }
 
 
-def deployment(name: str, *containers: Object, replicas: int = 1, sidecar: bool = True) -> Object:
+def deployment(
+    name: str, *containers: Object, replicas: int = 1, sidecar: bool = True, secret: str | None = None
+) -> Object:
     labels = {"app": name} | ({} if sidecar else {"sidecar.istio.io/inject": "false"})
+    spec: dict[str, object] = {"containers": list(containers)}
+    if secret is not None:
+        mount = {"name": "certs", "mountPath": CERTS, "readOnly": True}
+        spec["containers"] = [{**container, "volumeMounts": [mount]} for container in containers]
+        spec["volumes"] = [{"name": "certs", "secret": {"secretName": secret}}]
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -32,13 +41,13 @@ def deployment(name: str, *containers: Object, replicas: int = 1, sidecar: bool 
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": list(containers)}},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
         },
     }
 
 
-def service(name: str, port: int = PORT) -> Object:
-    spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": port}]}
+def service(name: str, port: int = PORT, *, selects: str | None = None) -> Object:
+    spec = {"selector": {"app": selects or name}, "ports": [{"name": "http", "port": port}]}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 
 
