@@ -181,3 +181,13 @@ def test_a_cipher_suite_that_envoy_does_not_know() -> None:
 def test_curves_of_the_mesh_cannot_be_chosen() -> None:
     (problem,) = decode(changed(objects.CONFIG_MAP, "data.mesh", "meshMTLS: {ecdhCurves: [P-256]}\n"))[1]
     assert (problem.code, problem.path) == (codes.INVALID, "data.mesh.meshMTLS.ecdhCurves")
+
+
+def test_defaults_of_tls_are_passed_over_where_envoy_does_not_know_them() -> None:
+    given = "tlsDefaults: {cipherSuites: [AES128-SHA, RC4], ecdhCurves: [P-256, P-1]}\n"
+    resource, found = decode(changed(objects.CONFIG_MAP, "data.mesh", given))
+    assert resource is not None
+    assert [(one.severity, one.path) for one in found] == [
+        ("warning", "data.mesh.tlsDefaults.cipherSuites[1]"),
+        ("warning", "data.mesh.tlsDefaults.ecdhCurves[1]"),
+    ]

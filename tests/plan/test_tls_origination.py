@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from meshgate.api import MeshTLS, TLSProtocol
 from meshgate.plan import Proxy
-from meshgate.plan.values import ClusterPlan, HttpProtocolOptions, PeerValidation, SecretReference, TextExact
+from meshgate.plan.values import (
+    ClusterPlan,
+    HttpProtocolOptions,
+    PeerValidation,
+    SecretReference,
+    TextExact,
+    TlsParameters,
+)
 from tests.mesh.objects import endpoint_slice, istio, pod, service
-from tests.plan.planned import ROUTER, SIDECAR, cluster, planned, problems, with_labels
+from tests.plan.planned import ROUTER, SIDECAR, cluster, mesh, planned, problems, with_labels
 
 PORTS = (
     "{number: 443, name: https, protocol: HTTPS}, {number: 80, name: http, protocol: HTTP, targetPort: 443}, "
@@ -161,3 +169,22 @@ def test_settings_of_a_port_without_tls_drop_it() -> None:
 def test_every_kind_of_endpoint_is_spoken_to_so(resolution: str) -> None:
     text = OUT.replace("resolution: DNS", f"resolution: {resolution}")
     assert of("{mode: SIMPLE}", text=text, proxy=SIDECAR).tls is not None
+
+
+@pytest.mark.parametrize("mode", ["SIMPLE", "MUTUAL, credentialName: c"])
+def test_what_the_mesh_says_of_tls(mode: str) -> None:
+    """As in Istio the least version is for servers alone."""
+    suites, curves = ("AES128-SHA", "RC4-SHA"), ("X25519", "P-1")
+    defaults = MeshTLS(min_protocol_version=TLSProtocol.TLSV1_3, cipher_suites=suites, ecdh_curves=curves)
+    facts = mesh(tls_defaults=defaults)
+    found = cluster(planned(OUT + rule(f"{{mode: {mode}}}"), ROUTER, facts), "outbound|443||a.org").tls
+    assert found is not None
+    assert found.parameters == TlsParameters(
+        minimum_version="TLSv1_2",
+        maximum_version="TLSv1_3",
+        cipher_suites=("AES128-SHA",),
+        ecdh_curves=("X25519",),
+    )
+    own = cluster(planned(OUT + rule("{mode: ISTIO_MUTUAL}"), ROUTER, facts), "outbound|443||a.org").tls
+    assert own is not None
+    assert own.parameters.cipher_suites == (), "the mesh's own TLS is not meant"

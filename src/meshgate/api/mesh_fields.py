@@ -43,6 +43,7 @@ WITH_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
         "rootNamespace",
         "tcpKeepalive",
         "trustDomain",
+        "tlsDefaults",
         "trustDomainAliases",
     ),
     PROXIES: ("gatewayTopology", "proxyHeaders", "proxyMetadata"),
@@ -119,7 +120,6 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
         "ca": "certificates would come from elsewhere than is asked for",
         "caCertificates": "who is trusted would be another than is asked for",
         "defaultTrafficPolicy": "the limits that are asked for would not hold",
-        "tlsDefaults": "connections would be weaker than is asked for",
         "zoneAwareLbSetting": "load would be shared otherwise than is asked for",
     },
     PROXIES: {

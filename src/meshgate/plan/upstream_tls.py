@@ -12,7 +12,14 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from meshgate.api import ClientTLSMode, ClientTLSSettings, MeshConfig
+from meshgate.api import (
+    ClientTLSMode,
+    ClientTLSSettings,
+    MeshConfig,
+    MeshTLS,
+    known_cipher_suites,
+    known_ecdh_curves,
+)
 from meshgate.mesh import MeshService, Port, ServiceTrust, roots_name, secret_name
 from meshgate.plan import names
 from meshgate.plan.upstream_alpn import mesh_alpn, opens_mesh_tls
@@ -56,7 +63,7 @@ def secured(cluster: ClusterPlan, to: Destination, tls: ClientTLSSettings | None
             return msgspec.structs.replace(cluster, tls=_mesh_tls(cluster, to, tls))
         case ClientTLSMode.SIMPLE | ClientTLSMode.MUTUAL:
             cluster = msgspec.structs.replace(cluster, has_own_alpn=True)
-            return _originated(cluster, to, tls) if uses_settings(to, tls) else cluster
+            return _originated(cluster, to, tls, mesh) if uses_settings(to, tls) else cluster
 
 
 def uses_settings(to: Destination, tls: ClientTLSSettings) -> bool:
@@ -100,7 +107,7 @@ def _exactly(given: tuple[str, ...]) -> tuple[TextExact, ...]:
     return tuple(TextExact(value=name) for name in given)
 
 
-def _originated(cluster: ClusterPlan, to: Destination, tls: ClientTLSSettings) -> ClusterPlan:
+def _originated(cluster: ClusterPlan, to: Destination, tls: ClientTLSSettings, mesh: MeshConfig) -> ClusterPlan:
     """TLS that is none of the mesh's. Without an SNI it is the request's host, which the certificate must name."""
     follows_host = not tls.sni
     is_verified = not tls.insecure_skip_verify
@@ -116,8 +123,18 @@ def _originated(cluster: ClusterPlan, to: Destination, tls: ClientTLSSettings) -
             validation=_validation(to, tls) if is_verified else None,
             sni=tls.sni,
             alpn=HTTP2_ALPN if http.protocol == "explicit_http2" else (),
-            parameters=VERSIONS,
+            parameters=_parameters(mesh),
         ),
+    )
+
+
+def _parameters(mesh: MeshConfig) -> TlsParameters:
+    """As in Istio, of the mesh's defaults a client takes ciphers and curves; its versions are 1.2 and 1.3 always."""
+    defaults = mesh.tls_defaults or MeshTLS()
+    return msgspec.structs.replace(
+        VERSIONS,
+        cipher_suites=known_cipher_suites(defaults.cipher_suites),
+        ecdh_curves=known_ecdh_curves(defaults.ecdh_curves),
     )
 
 

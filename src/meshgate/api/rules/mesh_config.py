@@ -16,7 +16,7 @@ from meshgate.api.rules.host_names import is_label, wildcard_host_fault
 from meshgate.api.rules.http_actions import retries
 from meshgate.api.rules.load_balancer import locality, zone_aware
 from meshgate.api.rules.proxy_config import proxy_config_findings
-from meshgate.api.rules.server_tls import ecdh_curves
+from meshgate.api.rules.server_tls import cipher_suites, ecdh_curves
 from meshgate.api.rules.values import HIGHEST_PORT, MILLISECOND, duration, port
 from meshgate.api.tls_names import is_cipher_suite
 
@@ -48,6 +48,7 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
     if mesh.mesh_mtls:
         yield from _mesh_mtls("meshMTLS", mesh.mesh_mtls)
     if mesh.tls_defaults:
+        yield from cipher_suites("tlsDefaults.cipherSuites", mesh.tls_defaults.cipher_suites)
         yield from ecdh_curves("tlsDefaults.ecdhCurves", mesh.tls_defaults.ecdh_curves)
     if mesh.default_traffic_policy:
         yield from _traffic_policy("defaultTrafficPolicy", mesh.default_traffic_policy)

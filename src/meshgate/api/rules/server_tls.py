@@ -22,7 +22,7 @@ _PASSTHROUGH: Final = frozenset({ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_P
 
 def server_tls(path: str, tls: ServerTLSSettings) -> Findings:
     """Which certificates a mode needs, and which it must not have."""
-    yield from _cipher_suites(path, tls)
+    yield from cipher_suites(f"{path}.cipherSuites", tls.cipher_suites)
     yield from ecdh_curves(f"{path}.ecdhCurves", tls.ecdh_curves)
     yield from _pins(path, tls)
     yield from _at_most_two(path, tls)
@@ -90,10 +90,11 @@ def _pair(path: str, mode: ServerTLSMode, certificate: str, key: str) -> Finding
         yield Finding(f"{path}.privateKey", f"mode {mode} needs a private key", hint)
 
 
-def _cipher_suites(path: str, tls: ServerTLSSettings) -> Findings:
+def cipher_suites(path: str, suites: tuple[str, ...]) -> Findings:
+    """Cipher suites that are passed over."""
     seen: set[str] = set()
-    for index, suite in enumerate(tls.cipher_suites):
-        at = f"{path}.cipherSuites[{index}]"
+    for index, suite in enumerate(suites):
+        at = f"{path}[{index}]"
         if not is_cipher_suite(suite):
             yield doubt(at, f'"{suite}" is no cipher suite of TLS 1.2 or older; it is ignored')
         elif suite in seen:
