@@ -6,7 +6,7 @@
 `apply` replaces everything that was there before, as one step of a control plane would: clusters, their endpoints,
 listeners, routes, removals last. It waits until every resource is acknowledged, every one that was given has been
 asked for, and nothing is warming. What a test leaves out is filled in: empty endpoints for EDS clusters, a
-self-signed certificate for secrets.
+self-signed certificate for secrets, which may be asked for by themselves, too.
 
 Envoy runs in a network namespace of its own (`isolated`, the default), so listeners may bind any port; in the host's
 network only for tests that send requests. The server is a few lines over gRPC's threads, independent of meshgate's
@@ -54,6 +54,7 @@ from meshgate.host.envoy_binary import find_envoy, load_schema
 from meshgate.plan import Proxy
 from meshgate.proto import v3
 from tests.live_secrets import secret_body
+from tests.secrets_service import secrets_handler
 
 DEADLINE_S = 20.0
 _ORDER = (CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET)
@@ -84,7 +85,7 @@ class LiveEnvoy:
 
     def _start_control_plane(self) -> None:
         self._server = grpc.server(ThreadPoolExecutor(max_workers=8))
-        self._server.add_generic_rpc_handlers((self._ads.handler(),))
+        self._server.add_generic_rpc_handlers((self._ads.handler(), secrets_handler(secret_body)))
         assert self._server.add_insecure_port(f"unix:{self.xds_socket}")
         self._server.start()
 

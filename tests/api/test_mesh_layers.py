@@ -191,3 +191,23 @@ def test_defaults_of_tls_are_passed_over_where_envoy_does_not_know_them() -> Non
         ("warning", "data.mesh.tlsDefaults.cipherSuites[1]"),
         ("warning", "data.mesh.tlsDefaults.ecdhCurves[1]"),
     ]
+
+
+def _providers(text: str) -> list[str]:
+    given = f"extensionProviders: [{{name: a, {text}}}]\n"
+    return [str(one) for one in decode(changed(objects.CONFIG_MAP, "data.mesh", given))[1]]
+
+
+def test_extension_providers_are_for_secrets_alone() -> None:
+    assert _providers("sds: {service: a.b, port: 1}") == []
+    (remark,) = _providers("zipkin: {service: a.b, port: 1}")
+    assert "data.mesh.extensionProviders[0].zipkin: accepted, but without effect" in remark
+    assert remark.endswith("[MG0013]")
+
+
+@pytest.mark.parametrize(
+    ("sds", "path"), [("{port: 1}", "service"), ("{service: a.b}", "port"), ("{service: a.b, port: 65536}", "port")]
+)
+def test_a_provider_of_secrets_must_be_somewhere(sds: str, path: str) -> None:
+    (refused,) = _providers(f"sds: {sds}")
+    assert f"data.mesh.extensionProviders[0].sds.{path}: " in refused

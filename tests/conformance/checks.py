@@ -31,6 +31,8 @@ def check_case(case: Case, made: Configuration) -> Iterator[Outcome]:
     if case.expect_inbound_clusters is not None:
         found = {name: _endpoints(cluster) for name, cluster in made.clusters.items() if name.startswith("inbound")}
         yield verdict(case.id, "inbound clusters", _difference(case.expect_inbound_clusters, found))
+    if case.expect_sds:
+        yield verdict(case.id, "sds", _difference(case.expect_sds, _sds(case.expect_sds, made)))
     for name, expected in case.expect_cluster_services.items():
         cluster = made.clusters.get(name)
         services = _services(cluster) if cluster is not None else None
@@ -77,6 +79,22 @@ def _tls_context(made: Configuration, asked: Call, deviations: Deviations) -> Ra
     return {
         "first_sds_secret": certificates[0].name if certificates else "",
         "require_client_certificate": tls.require_client_certificate.value,
+    }
+
+
+def _sds(wanted: Raw, made: Configuration) -> Raw:
+    """Which secret a chain of a listener asks for first, and whom."""
+    name, index = wanted["listener"], wanted["filter_chain_index"]
+    chain = next(one for one in made.listeners if one.name == name).filter_chains[index]
+    tls = unpack_as(chain.transport_socket.typed_config, v3.DownstreamTlsContext)
+    secrets = tls.common_tls_context.tls_certificate_sds_secret_configs if tls is not None else ()
+    services = secrets[0].sds_config.api_config_source.grpc_services if secrets else ()
+    return {
+        "listener": name,
+        "filter_chain_index": index,
+        "transport_socket": chain.HasField("transport_socket"),
+        "sds_secret_name": secrets[0].name if secrets else "",
+        "sds_grpc_cluster": services[0].envoy_grpc.cluster_name if services else "",
     }
 
 

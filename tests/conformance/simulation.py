@@ -56,13 +56,13 @@ def _items(case: Case) -> list[str]:
     hosts = [] if case.expect_route_config_absent_ok else [f"routes of {host}" for host in case.expect_virtual_hosts]
     inbound = ["inbound clusters"] if case.expect_inbound_clusters is not None else []
     services = [f"services of {name}" for name in case.expect_cluster_services]
-    return [*calls, *valid, *hosts, *inbound, *services, *_other_assertions(case)] or ["case"]
+    sds = ["sds"] if case.expect_sds else []
+    return [*calls, *valid, *hosts, *inbound, *sds, *services, *_other_assertions(case)] or ["case"]
 
 
 def _other_assertions(case: Case) -> list[str]:
-    """Assertions about TLS secrets, headless listeners and failover, which come with those parts."""
+    """Assertions about headless listeners and failover, which come with those parts."""
     wanted = {
-        "sds": case.expect_sds,
         "listener shape": case.expect_listener_shape,
         "failover": case.expect_failover,
     }

@@ -119,7 +119,7 @@ def test_refused_objects_fail() -> None:
 
 
 def test_assertions_of_later_parts_are_skipped() -> None:
-    assert _outcomes({**CASE, "expect_sds": {"listener": "x"}})[-1].status == "skipped"
+    assert _outcomes({**CASE, "expect_failover": {"listener": "x"}})[-1].status == "skipped"
 
 
 @pytest.mark.parametrize(("expect", "code"), [(CALL["expect"], 0), ({"error": "ErrNoRoute"}, 1)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from meshgate.api import Origin, Ref
+from meshgate.envoy.spelling import XDS_CLUSTER
 from meshgate.plan.values import (
     BlockedLog,
     CidrRange,
@@ -214,7 +215,7 @@ LISTENERS = {
                         tls=DownstreamTls(
                             certificates=(
                                 SecretReference(name="kubernetes://rsa"),
-                                SecretReference(name="file-cert:/c~/k"),
+                                SecretReference(name="of-a-service", provider=XDS_CLUSTER),
                             ),
                             validation=PINNED,
                             parameters=TlsParameters(

@@ -25,6 +25,9 @@ from tests.gateways.tls_gateway import (
     server,
     tls_server,
 )
+from tests.live_envoy import free_ports
+from tests.mesh.objects import istio
+from tests.secrets_service import running_secrets_service
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
@@ -205,6 +208,40 @@ def test_a_server_without_its_certificate_holds_up_nobody(gateway: TlsGateway) -
     gateway.withhold("kubernetes://a.test-cacert")
     gateway.apply_again(*both)
     wait_until(lambda: gateway.curl("b.test", client=CLIENT).status == 200, "it serves as soon as it has come")
+
+
+SECRETS_HOST = "secrets.test"
+
+
+def provider(port: int, host: str = SECRETS_HOST) -> str:
+    """A mesh whose secrets come from a service at this port."""
+    ports = f"[{{number: {port}, name: grpc, protocol: GRPC}}]"
+    entry = f"{{hosts: [{SECRETS_HOST}], resolution: STATIC, ports: {ports}, endpoints: [{{address: 127.0.0.1}}]}}"
+    mesh = f"extensionProviders: [{{name: mine, sds: {{name: mine, service: {host}, port: {port}}}}}]"
+    metadata = "metadata: {name: istio, namespace: istio-system}"
+    return (
+        istio("ServiceEntry", "secrets", entry)
+        + f'\n---\napiVersion: v1\nkind: ConfigMap\n{metadata}\ndata: {{mesh: "{mesh}"}}\n'
+    )
+
+
+def test_secrets_of_a_service_of_the_users(gateway: TlsGateway) -> None:
+    given = [pair("mine", served("a.test")), validation_secret("mine-cacert", CA.pem)]
+    with running_secrets_service(given) as port:
+        gateway.apply(server("a.test", "mode: MUTUAL, credentialName: 'sds://mine'"), more=provider(port))
+        answer = gateway.curl("a.test", client=CLIENT)
+        assert answer.status == 200, answer.error
+        assert gateway.curl("a.test", client=STRANGER).status == 0
+    assert gateway.curl("a.test", client=CLIENT).status == 200, "what it gave is kept when the service is away"
+
+
+def test_without_the_service_its_server_alone_fails(gateway: TlsGateway) -> None:
+    both = [server("a.test", SIMPLE.format("a.test")), server("b.test", "mode: SIMPLE, credentialName: 'sds://mine'")]
+    for more in ("", provider(free_ports(1)[0], host="nobody.test")):
+        gateway.withhold("sds://mine")
+        gateway.apply(*both, more=more)
+        assert gateway.curl("a.test").status == 200
+        assert gateway.curl("b.test").status == 0
 
 
 def test_certificates_in_files_are_asked_for_by_their_paths(gateway: TlsGateway) -> None:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from meshgate.mesh import next_change, out_of_date
+from meshgate.api import ExtensionProvider, MeshConfig, SdsProvider
+from meshgate.mesh import Facts, next_change, out_of_date
 from tests.certificates import certificate
 from tests.mesh.objects import built, istio, pod
 from tests.mesh.secret_objects import config_map, secret
@@ -229,3 +230,33 @@ def test_no_problem_shows_a_key() -> None:
     shown = "".join(map(repr, problems)) + repr(snapshot)
     assert problems
     assert not [line for line in lines if line in shown]
+
+
+NOT_GIVEN = 'nobody gives the secret "sds://{}": '
+HINT = "name a service for it in extensionProviders of the mesh configuration, or a Secret here [IST0101]"
+SECRETS = SdsProvider(service="default/secrets.org", port=8443)
+ENTRY = "{hosts: [secrets.org], ports: [{number: PORT, name: grpc, protocol: GRPC}], resolution: STATIC}"
+
+
+@pytest.mark.parametrize(
+    ("text", "provider", "expected"),
+    [
+        pytest.param(
+            "", None, "the mesh configuration has no provider of secrets (extensionProviders of kind sds)", id="none"
+        ),
+        pytest.param("", SECRETS, 'the provider "mine" is at "secrets.org", which is no service', id="no service"),
+        pytest.param("443", SECRETS, 'the provider "mine" is at "secrets.org", which has no port 8443', id="no port"),
+        pytest.param("8443", SECRETS, "", id="good"),
+    ],
+)
+def test_secrets_of_a_service(text: str, provider: SdsProvider | None, expected: str) -> None:
+    facts = Facts(mesh=MeshConfig(extension_providers=(ExtensionProvider(name="mine", sds=provider),)))
+    entry = istio("ServiceEntry", "secrets", ENTRY.replace("PORT", text)) if text else ""
+    objects = gateway("{mode: SIMPLE, credentialName: 'sds://web'}") + rule(
+        "{mode: SIMPLE, credentialName: 'sds://web'}"
+    )
+    problems = [str(problem) for problem in built(objects + GATEWAY_POD + entry, facts)[1]]
+    asking = ((RULE, "web-cacert"), (f"{SERVER}.tls.credentialName", "web"))
+    told = [f"{field}: {NOT_GIVEN.format(name)}{expected}; {HINT}" for field, name in asking]
+    assert [problem for problem in problems if "sds://web" in problem] == (told if expected else [])
+    assert not [problem for problem in problems if "no Secret" in problem or "another namespace" in problem]

@@ -33,6 +33,7 @@ TWO = (
         pytest.param(ServerTLSSettings(credential_name="builtin://"), id="its own"),
         pytest.param(ServerTLSSettings(credential_name="a", ca_cert_credential_name="configmap://b/c"), id="map"),
         pytest.param(ServerTLSSettings(credential_name="web", ca_certificates=CA), id="Secret and roots"),
+        pytest.param(ServerTLSSettings(credential_names=("web", "web2"), ca_certificates=CA), id="Secrets and roots"),
         pytest.param(
             ServerTLSSettings(server_certificate=A, private_key=K, ca_cert_credential_name="web"),
             id="roots of a Secret",

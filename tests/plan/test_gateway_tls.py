@@ -102,6 +102,8 @@ def test_without_rules_an_https_server_answers_404() -> None:
         ("credentialName: c", ["kubernetes://c"], "kubernetes://c-cacert"),
         ("credentialName: 'kubernetes://c'", ["kubernetes://c"], "kubernetes://c-cacert"),
         ("credentialNames: [rsa, ec]", ["kubernetes://rsa", "kubernetes://ec"], "kubernetes://rsa-cacert"),
+        ("credentialName: c, caCertificates: /ca.pem", ["kubernetes://c"], "kubernetes://c-cacert"),
+        ("credentialName: 'builtin://'", ["default"], "ROOTCA"),
         ("credentialName: c, caCertCredentialName: ca", ["kubernetes://c"], "kubernetes://ca-cacert"),
         ("credentialName: c, caCertCredentialName: ca-cacert", ["kubernetes://c"], "kubernetes://ca-cacert"),
         ("credentialName: c, caCertCredentialName: 'configmap://ca'", ["kubernetes://c"], "configmap://ca"),

@@ -68,6 +68,7 @@ from meshgate.api.locality import (
 from meshgate.api.mesh_config import (
     AccessLogEncoding,
     DiscoverySelector,
+    ExtensionProvider,
     InboundMode,
     InboundTrafficPolicy,
     LabelExpression,
@@ -78,6 +79,7 @@ from meshgate.api.mesh_config import (
     OutboundTrafficPolicy,
     PathNormalization,
     PathNormalizationType,
+    SdsProvider,
 )
 from meshgate.api.mesh_layers import MeshLayer, mesh_config, mesh_layers
 from meshgate.api.meta import Meta, Owner
@@ -253,6 +255,7 @@ __all__ = [
     "EventSource",
     "Exact",
     "ExecAction",
+    "ExtensionProvider",
     "FieldRef",
     "ForwardClientCertDetails",
     "Gateway",
@@ -347,6 +350,7 @@ __all__ = [
     "RetryBudget",
     "RingHash",
     "RouteDestination",
+    "SdsProvider",
     "Secret",
     "SecretBytes",
     "SecretProjection",

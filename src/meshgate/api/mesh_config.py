@@ -125,6 +125,36 @@ class ServiceSettings(Value, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
 
 
+class SdsProvider(Value, frozen=True, kw_only=True):
+    """A service that gives secrets by SDS: what `credentialName: sds://NAME` is asked for."""
+
+    name: str = ""
+    service: str = ""
+    """A host, or `NAMESPACE/HOST`."""
+    port: int = 0
+
+
+class ExtensionProvider(Value, frozen=True, kw_only=True):
+    """A service that proxies use; one of the kinds is given."""
+
+    name: str = ""
+    sds: SdsProvider | None = None
+    envoy_ext_authz_http: RawJson = ""
+    envoy_ext_authz_grpc: RawJson = ""
+    zipkin: RawJson = ""
+    lightstep: RawJson = ""
+    datadog: RawJson = ""
+    stackdriver: RawJson = ""
+    opencensus: RawJson = ""
+    skywalking: RawJson = ""
+    opentelemetry: RawJson = ""
+    prometheus: RawJson = ""
+    envoy_file_access_log: RawJson = ""
+    envoy_http_als: RawJson = ""
+    envoy_tcp_als: RawJson = ""
+    envoy_otel_als: RawJson = ""
+
+
 ALL_NAMESPACES = ("*",)
 
 
@@ -171,7 +201,7 @@ class MeshConfig(Value, frozen=True, kw_only=True):
     ingress_controller_mode: IngressControllerMode = IngressControllerMode.STRICT
     proxy_http_port: int = 0
     config_sources: tuple[RawJson, ...] = ()
-    extension_providers: tuple[RawJson, ...] = ()
+    extension_providers: tuple[ExtensionProvider, ...] = ()
     """Without Istio's own three, which are always there."""
     default_providers: RawJson = ""
     discovery_selectors: tuple[DiscoverySelector, ...] = ()

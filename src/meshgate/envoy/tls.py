@@ -1,4 +1,6 @@
-"""TLS on either side. Keys, certificates and roots are secrets that the proxy asks for by name over ADS (SDS)."""
+"""TLS on either side. Keys, certificates and roots are secrets that the proxy asks for by name: us, over ADS, or a
+service of the mesh (SDS).
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,22 @@ def _validation(peer: PeerValidation) -> v3.CommonTlsContext_CombinedCertificate
 def _sds(secret: SecretReference) -> v3.SdsSecretConfigDict:
     """A proxy's own identity is waited for, however long; a user's secret may never come, and nothing waits for it
     longer than Envoy's 15 s."""
+    if secret.provider:
+        return {"name": secret.name, "sds_config": _service(secret.provider)}
     source = ads()
     if secret.name not in _WORKLOAD_SECRETS:
         del source["initial_fetch_timeout"]
     return {"name": secret.name, "sds_config": source}
+
+
+def _service(cluster: str) -> v3.ConfigSourceDict:
+    """A service for secrets alone; no more than Envoy's 15 s are waited for its answer."""
+    return {
+        "api_config_source": {
+            "api_type": "GRPC",
+            "transport_api_version": "V3",
+            "set_node_on_first_message_only": True,
+            "grpc_services": [{"envoy_grpc": {"cluster_name": cluster}}],
+        },
+        "resource_api_version": "V3",
+    }

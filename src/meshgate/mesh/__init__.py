@@ -12,8 +12,17 @@ from meshgate.mesh.certificates import (
     check_roots,
     check_system_roots,
 )
-from meshgate.mesh.credential_uses import client_tls, client_uses, roots_name, secret_name, server_uses
+from meshgate.mesh.credential_uses import (
+    client_tls,
+    client_uses,
+    roots_name,
+    secret_name,
+    server_certificates,
+    server_roots,
+    server_uses,
+)
 from meshgate.mesh.credentials import (
+    SDS_SCHEME,
     CredentialObject,
     CredentialObjects,
     KeyPair,
@@ -59,6 +68,7 @@ from meshgate.mesh.scope import (
     sidecar_view,
     view_of,
 )
+from meshgate.mesh.secrets_service import SecretsService, secrets_service
 from meshgate.mesh.service import FixedEndpoint, MeshEndpoint, MeshService, Port, Resolving
 from meshgate.mesh.sidecars import BoundSidecar, EgressPlace, IngressListener, SidecarIndex
 from meshgate.mesh.snapshot import HeadlessAddresses, Ingress, ServiceTarget, Snapshot, World
@@ -72,6 +82,7 @@ from meshgate.mesh.workloads import TLS_MODE_LABEL, Workload, workload_of
 
 __all__ = [
     "MESH",
+    "SDS_SCHEME",
     "TLS_MODE_LABEL",
     "UNKNOWN",
     "BoundDestinationRule",
@@ -112,6 +123,7 @@ __all__ = [
     "Resolving",
     "Roots",
     "Scope",
+    "SecretsService",
     "ServiceTarget",
     "ServiceTrust",
     "SidecarIndex",
@@ -149,6 +161,9 @@ __all__ = [
     "place_keys",
     "roots_name",
     "secret_name",
+    "secrets_service",
+    "server_certificates",
+    "server_roots",
     "server_uses",
     "service_targets",
     "sidecar_view",

@@ -18,13 +18,15 @@ from meshgate.api import (
     ServerTLSSettings,
     TrafficPolicy,
 )
-from meshgate.mesh.credentials import CONFIG_MAP_SCHEME, ROOTS_SUFFIX, SECRET_SCHEME
+from meshgate.mesh.credentials import CONFIG_MAP_SCHEME, ROOTS_SUFFIX, SDS_SCHEME, SECRET_SCHEME
 from meshgate.mesh.destination_rules import BoundDestinationRule
 from meshgate.mesh.problems import at
 
 _ASKING_CLIENTS = frozenset({ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL})
 _BUILT_IN = "builtin://"
 """The workload's own identity."""
+_OWN_CERTIFICATE, _OWN_ROOTS = "default", "ROOTCA"
+_SCHEMES = (SECRET_SCHEME, CONFIG_MAP_SCHEME, SDS_SCHEME)
 _WITH_OWN_CERTIFICATE = _ASKING_CLIENTS | {ServerTLSMode.SIMPLE}
 
 
@@ -39,11 +41,12 @@ class CredentialUse(Struct, frozen=True, kw_only=True, gc=False):
 def secret_name(credential: str) -> str:
     """A credential's name as proxies ask for it; one that has a scheme already keeps it.
 
-    >>> secret_name("web"), secret_name("configmap://shop/roots")
-    ('kubernetes://web', 'configmap://shop/roots')
+    >>> secret_name("web"), secret_name("configmap://shop/roots"), secret_name("builtin://")
+    ('kubernetes://web', 'configmap://shop/roots', 'default')
     """
-    has_scheme = credential.startswith((SECRET_SCHEME, CONFIG_MAP_SCHEME))
-    return credential if has_scheme else SECRET_SCHEME + credential
+    if credential == _BUILT_IN:
+        return _OWN_CERTIFICATE
+    return credential if credential.startswith(_SCHEMES) else SECRET_SCHEME + credential
 
 
 def roots_name(credential: str) -> str:
@@ -52,25 +55,43 @@ def roots_name(credential: str) -> str:
     >>> roots_name("web"), roots_name("web-cacert"), roots_name("configmap://shop/roots")
     ('kubernetes://web-cacert', 'kubernetes://web-cacert', 'configmap://shop/roots')
     """
+    if credential == _BUILT_IN:
+        return _OWN_ROOTS
     name = secret_name(credential)
     return name if name.startswith(CONFIG_MAP_SCHEME) or name.endswith(ROOTS_SUFFIX) else name + ROOTS_SUFFIX
 
 
 def server_uses(tls: ServerTLSSettings) -> Iterator[CredentialUse]:
-    """What a gateway's server asks for."""
+    """What a gateway's server asks for, beside the workload's own identity."""
+    roots = server_roots(tls)
+    uses = (*server_certificates(tls), *((roots,) if roots is not None else ()))
+    yield from (use for use in uses if use.name not in (_OWN_CERTIFICATE, _OWN_ROOTS))
+
+
+def server_certificates(tls: ServerTLSSettings) -> tuple[CredentialUse, ...]:
+    """What a server shows its clients; none if it is files, or mode ISTIO_MUTUAL."""
+    return tuple(CredentialUse(path=path, name=secret_name(name)) for path, name in _credentials(tls))
+
+
+def server_roots(tls: ServerTLSSettings) -> CredentialUse | None:
+    """What clients are checked by; None if it is a file, the mesh's roots, or if they are not asked.
+
+    As in Istio, `caCertificates` beside a credential is not read: the first credential's Secret has the roots, too.
+    """
+    if tls.mode not in _ASKING_CLIENTS:
+        return None
+    if tls.ca_cert_credential_name:
+        return CredentialUse(path="caCertCredentialName", name=roots_name(tls.ca_cert_credential_name))
+    first = next(iter(_credentials(tls)), None)
+    return CredentialUse(path=first[0], name=roots_name(first[1])) if first is not None else None
+
+
+def _credentials(tls: ServerTLSSettings) -> list[tuple[str, str]]:
+    """Fields and their words."""
     if tls.mode not in _WITH_OWN_CERTIFICATE:
-        return
-    credentials = [("credentialName", tls.credential_name)] if tls.credential_name else []
-    credentials += [(f"credentialNames[{place}]", name) for place, name in enumerate(tls.credential_names)]
-    credentials = [(path, name) for path, name in credentials if not name.startswith(_BUILT_IN)]
-    for path, credential in credentials:
-        yield CredentialUse(path=path, name=secret_name(credential))
-    if tls.mode in _ASKING_CLIENTS:
-        if tls.ca_cert_credential_name:
-            yield CredentialUse(path="caCertCredentialName", name=roots_name(tls.ca_cert_credential_name))
-        elif credentials:
-            path, credential = credentials[0]
-            yield CredentialUse(path=path, name=roots_name(credential))
+        return []
+    given = [(f"credentialNames[{place}]", name) for place, name in enumerate(tls.credential_names)]
+    return given or ([("credentialName", tls.credential_name)] if tls.credential_name else [])
 
 
 def client_uses(tls: ClientTLSSettings) -> Iterator[CredentialUse]:

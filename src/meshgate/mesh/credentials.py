@@ -20,6 +20,8 @@ from meshgate.mesh.certificates import CertificateFacts, CertificateFault, Check
 
 SECRET_SCHEME: Final = "kubernetes://"
 CONFIG_MAP_SCHEME: Final = "configmap://"
+SDS_SCHEME: Final = "sds://"
+"""Given by the mesh's provider of secrets, never by us."""
 ROOTS_SUFFIX: Final = "-cacert"
 """What the name of a Secret or a secret of SDS with roots ends with."""
 

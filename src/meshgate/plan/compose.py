@@ -226,7 +226,7 @@ def _router(memo: Memo, world: World, proxy: Proxy, targets: tuple[ServiceTarget
     making = GatewayListeners(scope, client, settings)
     listeners = _by_name(_doubled(ports, making, proxy.edge_socket))
     problems += (*making.problems(), *shadowed_tcp_rules(servers_of_bytes(ports), scope))
-    problems += memo.get(reused_connections, ports)
+    problems += memo.get(reused_connections, ports, world.mesh)
     routes = GatewayRoutes(scope, client, settings, memo)
     configurations = _by_name(chain.from_iterable(routes.of_port(one) for one in ports))
     for configuration in configurations:

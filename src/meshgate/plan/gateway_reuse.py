@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshgate.api import Problem, ServerTLSMode, codes
+from meshgate.api import MeshConfig, Problem, ServerTLSMode, codes
 from meshgate.mesh import BoundServer, at, is_wildcard, is_within, warning
 from meshgate.plan.gateway_servers import PortServers, is_https, sni_hosts
 from meshgate.plan.gateway_tls import certificates
@@ -18,16 +18,16 @@ from meshgate.plan.values import SecretReference
 HINT = "let one server have the hosts of both, or give each a certificate that has no host of the other"
 
 
-def reused_connections(ports: Iterable[PortServers]) -> tuple[Problem, ...]:
+def reused_connections(ports: Iterable[PortServers], mesh: MeshConfig) -> tuple[Problem, ...]:
     """IST0138 where two servers show one certificate, MG0112 where one's hosts are within a wildcard of another."""
-    return tuple(problem for port in ports for problem in _of_port(port))
+    return tuple(problem for port in ports for problem in _of_port(port, mesh))
 
 
-def _of_port(port: PortServers) -> Iterator[Problem]:
+def _of_port(port: PortServers, mesh: MeshConfig) -> Iterator[Problem]:
     shown: dict[SecretReference, BoundServer] = {}
     servers = [server for server in port.servers if _is_for_browsers(server)]
     for place, server in enumerate(servers):
-        own = _certificates(server)
+        own = _certificates(server, mesh)
         twin = next((shown[one] for one in own if one in shown), None)
         if twin is not None:
             yield _one_certificate(server, twin)
@@ -35,7 +35,7 @@ def _of_port(port: PortServers) -> Iterator[Problem]:
         for other in servers[:place]:
             narrow, wide = (server, other) if _covered(server, other) else (other, server)
             host = _covered(narrow, wide)
-            if host and not set(_certificates(narrow)) & set(_certificates(wide)):
+            if host and not set(_certificates(narrow, mesh)) & set(_certificates(wide, mesh)):
                 yield _within_wildcard(narrow, host, wide)
 
 
@@ -45,9 +45,9 @@ def _is_for_browsers(server: BoundServer) -> bool:
     return is_https(server.server) and tls is not None and tls.mode is not ServerTLSMode.ISTIO_MUTUAL
 
 
-def _certificates(server: BoundServer) -> tuple[SecretReference, ...]:
+def _certificates(server: BoundServer, mesh: MeshConfig) -> tuple[SecretReference, ...]:
     assert server.server.tls is not None, "an HTTPS server"
-    return certificates(server.server.tls)
+    return certificates(server.server.tls, mesh)
 
 
 def _covered(narrow: BoundServer, wide: BoundServer) -> str:

@@ -15,8 +15,9 @@ from meshgate.api import (
     known_cipher_suites,
     known_ecdh_curves,
 )
-from meshgate.mesh import roots_name, secret_name
+from meshgate.mesh import server_certificates, server_roots
 from meshgate.plan import names
+from meshgate.plan.secret_sources import secret_reference
 from meshgate.plan.values import DownstreamTls, PeerValidation, SecretReference, TextExact, TlsParameters, TlsVersion
 
 ALPN = ("h2", "http/1.1")
@@ -44,20 +45,20 @@ def server_tls(settings: ServerTLSSettings, mesh: MeshConfig) -> DownstreamTls:
     """The TLS of a server that terminates it."""
     assert not is_passed_through(settings), "decided by the caller"
     return DownstreamTls(
-        certificates=certificates(settings),
-        validation=_validation(settings) if settings.mode in _WITH_CLIENTS else None,
+        certificates=certificates(settings, mesh),
+        validation=_validation(settings, mesh) if settings.mode in _WITH_CLIENTS else None,
         require_client_certificate=settings.mode in _DEMANDING,
         alpn=ALPN,
         parameters=TlsParameters() if settings.mode is ServerTLSMode.ISTIO_MUTUAL else _parameters(settings, mesh),
     )
 
 
-def certificates(settings: ServerTLSSettings) -> tuple[SecretReference, ...]:
+def certificates(settings: ServerTLSSettings, mesh: MeshConfig) -> tuple[SecretReference, ...]:
     """What a server shows its clients: the workload's own certificate, Secrets, or files."""
     if settings.mode is ServerTLSMode.ISTIO_MUTUAL:
         return (SecretReference(name=names.WORKLOAD_CERTIFICATE),)
-    if credentials := _credentials(settings):
-        return tuple(SecretReference(name=secret_name(name)) for name in credentials)
+    if credentials := server_certificates(settings):
+        return tuple(secret_reference(use.name, mesh) for use in credentials)
     if settings.tls_certificates:
         given = ((one.server_certificate, one.private_key) for one in settings.tls_certificates)
         return tuple(SecretReference(name=names.certificate_files(*files)) for files in given)
@@ -65,14 +66,10 @@ def certificates(settings: ServerTLSSettings) -> tuple[SecretReference, ...]:
     return (SecretReference(name=files),)
 
 
-def _credentials(settings: ServerTLSSettings) -> tuple[str, ...]:
-    return settings.credential_names or ((settings.credential_name,) if settings.credential_name else ())
-
-
-def _validation(settings: ServerTLSSettings) -> PeerValidation:
+def _validation(settings: ServerTLSSettings, mesh: MeshConfig) -> PeerValidation:
     """Hashes are for every mode here, as the API says; Istio forgets them beside files."""
     return PeerValidation(
-        roots=SecretReference(name=_roots(settings)),
+        roots=_roots(settings, mesh),
         subject_alt_names=tuple(TextExact(value=name) for name in settings.subject_alt_names),
         certificate_spki=settings.verify_certificate_spki,
         certificate_hashes=settings.verify_certificate_hash,
@@ -80,15 +77,12 @@ def _validation(settings: ServerTLSSettings) -> PeerValidation:
     )
 
 
-def _roots(settings: ServerTLSSettings) -> str:
-    """Of several certificates the first one's Secret has the clients' roots, too."""
+def _roots(settings: ServerTLSSettings, mesh: MeshConfig) -> SecretReference:
     if settings.mode is ServerTLSMode.ISTIO_MUTUAL:
-        return names.WORKLOAD_ROOTS
-    if settings.ca_cert_credential_name:
-        return roots_name(settings.ca_cert_credential_name)
-    if credentials := _credentials(settings):
-        return roots_name(credentials[0])
-    return names.roots_files(settings.ca_certificates, settings.ca_crl)
+        return SecretReference(name=names.WORKLOAD_ROOTS)
+    if credential := server_roots(settings):
+        return secret_reference(credential.name, mesh)
+    return SecretReference(name=names.roots_files(settings.ca_certificates, settings.ca_crl))
 
 
 def _parameters(settings: ServerTLSSettings, mesh: MeshConfig) -> TlsParameters:

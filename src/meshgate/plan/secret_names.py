@@ -1,4 +1,4 @@
-"""Which secrets a proxy will ask for: all that its plan names, and no others are given to it."""
+"""Which secrets a proxy will ask the control plane for: all that its plan names, and no others are given to it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,5 @@ def _of_clusters(clusters: Iterable[ClusterPlan]) -> Iterator[UpstreamTls]:
 
 
 def _names(tls: DownstreamTls | UpstreamTls) -> Iterator[str]:
-    yield from (certificate.name for certificate in tls.certificates)
-    if tls.validation is not None:
-        yield tls.validation.roots.name
+    roots = (tls.validation.roots,) if tls.validation is not None else ()
+    yield from (secret.name for secret in (*tls.certificates, *roots) if not secret.provider)

@@ -22,6 +22,7 @@ from meshgate.api import (
 )
 from meshgate.mesh import MeshService, Port, ServiceTrust, roots_name, secret_name
 from meshgate.plan import names
+from meshgate.plan.secret_sources import secret_reference
 from meshgate.plan.upstream_alpn import mesh_alpn, opens_mesh_tls
 from meshgate.plan.values import (
     ClusterPlan,
@@ -119,8 +120,8 @@ def _originated(cluster: ClusterPlan, to: Destination, tls: ClientTLSSettings, m
         cluster,
         http=http if http != HttpProtocolOptions() else cluster.http,
         tls=UpstreamTls(
-            certificates=_certificates(tls) if tls.mode is ClientTLSMode.MUTUAL else (),
-            validation=_validation(to, tls) if is_verified else None,
+            certificates=_certificates(tls, mesh) if tls.mode is ClientTLSMode.MUTUAL else (),
+            validation=_validation(to, tls, mesh) if is_verified else None,
             sni=tls.sni,
             alpn=HTTP2_ALPN if http.protocol == "explicit_http2" else (),
             parameters=_parameters(mesh),
@@ -138,21 +139,19 @@ def _parameters(mesh: MeshConfig) -> TlsParameters:
     )
 
 
-def _certificates(tls: ClientTLSSettings) -> tuple[SecretReference, ...]:
+def _certificates(tls: ClientTLSSettings, mesh: MeshConfig) -> tuple[SecretReference, ...]:
     if tls.credential_name:
-        return (SecretReference(name=secret_name(tls.credential_name)),)
+        return (secret_reference(secret_name(tls.credential_name), mesh),)
     return (SecretReference(name=names.certificate_files(tls.client_certificate, tls.private_key)),)
 
 
-def _validation(to: Destination, tls: ClientTLSSettings) -> PeerValidation:
+def _validation(to: Destination, tls: ClientTLSSettings, mesh: MeshConfig) -> PeerValidation:
     """Of services that Kubernetes does not know the names are known by their ServiceEntry."""
     known = to.trust.names if to.service.registry == "External" else ()
-    return PeerValidation(
-        roots=SecretReference(name=_roots(tls)), subject_alt_names=_exactly(tls.subject_alt_names or known)
-    )
+    return PeerValidation(roots=_roots(tls, mesh), subject_alt_names=_exactly(tls.subject_alt_names or known))
 
 
-def _roots(tls: ClientTLSSettings) -> str:
+def _roots(tls: ClientTLSSettings, mesh: MeshConfig) -> SecretReference:
     if tls.credential_name:
-        return roots_name(tls.credential_name)
-    return names.roots_files(tls.ca_certificates or SYSTEM_ROOTS, tls.ca_crl)
+        return secret_reference(roots_name(tls.credential_name), mesh)
+    return SecretReference(name=names.roots_files(tls.ca_certificates or SYSTEM_ROOTS, tls.ca_crl))

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from meshgate.api import codes
-from meshgate.api.mesh_config import MeshConfig, MeshTLS, MeshTrafficPolicy
+from meshgate.api.mesh_config import ExtensionProvider, MeshConfig, MeshTLS, MeshTrafficPolicy
 from meshgate.api.rules.connections import connection_pool, outlier_detection
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.rules.header_operators import log_operator_fault
@@ -21,6 +21,11 @@ from meshgate.api.rules.values import HIGHEST_PORT, MILLISECOND, duration, port
 from meshgate.api.tls_names import is_cipher_suite
 
 LONGEST_CONNECT_TIMEOUT: Final = timedelta(hours=1)
+_ALWAYS_THERE: Final = (
+    ("prometheus", ["prometheus"]),
+    ("stackdriver", ["stackdriver"]),
+    ("envoy", ["envoyFileAccessLog"]),
+)
 
 
 def mesh_config_findings(mesh: MeshConfig) -> Findings:
@@ -50,6 +55,8 @@ def mesh_config_findings(mesh: MeshConfig) -> Findings:
     if mesh.tls_defaults:
         yield from cipher_suites("tlsDefaults.cipherSuites", mesh.tls_defaults.cipher_suites)
         yield from ecdh_curves("tlsDefaults.ecdhCurves", mesh.tls_defaults.ecdh_curves)
+    for index, provider in enumerate(mesh.extension_providers):
+        yield from _extension_provider(f"extensionProviders[{index}]", provider)
     if mesh.default_traffic_policy:
         yield from _traffic_policy("defaultTrafficPolicy", mesh.default_traffic_policy)
     for index, settings in enumerate(mesh.service_settings):
@@ -68,6 +75,25 @@ def _mesh_mtls(path: str, tls: MeshTLS) -> Findings:
         if not is_cipher_suite(suite):
             at, text = f"{path}.cipherSuites[{index}]", f'"{suite}" is no cipher suite of TLS 1.2 or older'
             yield Finding(at, text, "those of TLS 1.3 cannot be chosen", code=codes.REFUSED_BY_ENVOY)
+
+
+def _extension_provider(path: str, provider: ExtensionProvider) -> Findings:
+    """Secrets are asked for; of the other kinds each has a remark, but Istio's own three that are always there."""
+    if provider.sds is not None:
+        if not provider.sds.service:
+            yield Finding(f"{path}.sds.service", "a provider of secrets needs the host of its service")
+        yield from port(f"{path}.sds.port", provider.sds.port)
+    kinds = [
+        field.encode_name
+        for field in msgspec.structs.fields(provider)
+        if field.name not in ("name", "sds") and getattr(provider, field.name)
+    ]
+    if (provider.name, kinds) in _ALWAYS_THERE:
+        return
+    for kind in kinds:
+        why = "only Telemetry and AuthorizationPolicy use it, which are not implemented yet"
+        text = f"accepted, but without effect: {why}"
+        yield Finding(f"{path}.{kind}", text, "", "info", codes.WITHOUT_EFFECT)
 
 
 def _captured_ports(mesh: MeshConfig) -> Findings:

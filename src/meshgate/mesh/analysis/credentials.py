@@ -15,6 +15,7 @@ from meshgate.mesh.analysis.beside import LabelIndex
 from meshgate.mesh.certificates import CertificateFacts
 from meshgate.mesh.credential_uses import CredentialUse, client_tls, client_uses, server_uses
 from meshgate.mesh.credentials import (
+    SDS_SCHEME,
     Credential,
     CredentialObject,
     CredentialObjects,
@@ -48,9 +49,10 @@ def credential_findings(
     rules: tuple[BoundDestinationRule, ...],
     objects: CredentialObjects,
     labels: LabelIndex,
+    provider_fault: str,
 ) -> CredentialFindings:
     """IST0101, IST0161, MG0151, MG0152, MG0154 of all Gateways, DestinationRules and Secrets; for `Memo.nest`."""
-    found = _Findings(memo, objects)
+    found = _Findings(memo, objects, provider_fault)
     namespaces: set[str] = set()
     for gateway in gateways:
         own = _namespaces_of(gateway, labels)
@@ -75,9 +77,10 @@ def _namespaces_of(gateway: BoundGateway, labels: LabelIndex) -> list[str]:
 
 
 class _Findings:
-    def __init__(self, memo: Memo, objects: CredentialObjects) -> None:
+    def __init__(self, memo: Memo, objects: CredentialObjects, provider_fault: str) -> None:
         self._memo = memo
         self._objects = objects
+        self._provider_fault = provider_fault
         self._used: dict[tuple[CredentialObject, bool], None] = {}
         self.problems: list[Problem] = []
         self.validities: list[Validity] = []
@@ -86,7 +89,7 @@ class _Findings:
         tls = server.server.tls
         for use in server_uses(tls) if tls is not None else ():
             origin = at(server.origin, f"tls.{use.path}")
-            for namespace in namespaces:
+            for namespace in namespaces if self._is_ours(origin, use) else ():
                 credential = self._credential(origin, use, namespace, _AT_THE_GATEWAY)
                 if credential is not None:
                     self.problems += _unusable(codes.INVALID_GATEWAY_CREDENTIAL, origin, credential)
@@ -98,6 +101,8 @@ class _Findings:
         for origin, tls in client_tls(rule):
             for use in client_uses(tls):
                 field = at(origin, use.path)
+                if not self._is_ours(field, use):
+                    continue
                 if rule.workload_selector is not None:
                     found = [self._credential(field, use, rule.namespace, _AT_THE_WORKLOADS)]
                 else:
@@ -120,6 +125,16 @@ class _Findings:
                 origin = Origin(credential.ref, doubt.path)
                 self.problems.append(warning(codes.DOUBTFUL_CERTIFICATE, origin, doubt.text, doubt.hint))
             self._expiring(Origin(credential.ref, credential.certificate_path), credential, is_own=True)
+
+    def _is_ours(self, origin: Origin, use: CredentialUse) -> bool:
+        """Whether a name is that of an object; IST0101 if it is one of a provider that can't be asked."""
+        if not use.name.startswith(SDS_SCHEME):
+            return True
+        if self._provider_fault:
+            text = f'nobody gives the secret "{use.name}": {self._provider_fault}'
+            hint = "name a service for it in extensionProviders of the mesh configuration, or a Secret here"
+            self.problems.append(missing_reference(origin, text, hint))
+        return False
 
     def _anywhere(self, field: Origin, use: CredentialUse, namespaces: list[str]) -> list[Credential | None]:
         having = [one for one in namespaces if (place := credential_place(use.name, one)) and self._objects.at(place)]

@@ -29,6 +29,7 @@ from meshgate.mesh.analysis.peer_authentications import (
     repeated_peer_authentication_problems,
 )
 from meshgate.mesh.analysis.policies import failover_problems, repeated_policy_problems
+from meshgate.mesh.analysis.secrets_service import secrets_service_fault
 from meshgate.mesh.analysis.services import entry_problems, port_name_problems, taken_host_problems
 from meshgate.mesh.analysis.sidecars import rival_problems, sidecar_problems
 from meshgate.mesh.analysis.way_out import loop_problems, origination_problems, unknown_host_problems
@@ -63,7 +64,10 @@ def analysis(memo: Memo, world: World, beside: Beside) -> Findings:
     services = memo.get(ServiceIndex, world.services, domain)
     labels = memo.get(LabelIndex, beside.labels)
     objects = memo.get(CredentialObjects, beside.credentials)
-    credentials = memo.nest(credential_findings, world.gateways, world.destination_rules, objects, labels)
+    provider_fault = memo.get(secrets_service_fault, world.mesh, services)
+    credentials = memo.nest(
+        credential_findings, world.gateways, world.destination_rules, objects, labels, provider_fault
+    )
     found = [
         *memo.nest(_of_virtual_services, world.virtual_services, services, world.destination_rules, world.gateways),
         *memo.nest(_of_the_way_out, world.virtual_services, world.gateways, services, labels),

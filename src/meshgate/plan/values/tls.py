@@ -15,6 +15,8 @@ class SecretReference(Struct, frozen=True, kw_only=True, cache_hash=True):
     """A secret that the proxy asks for by SDS: `default`, `ROOTCA`, `kubernetes://name`, `file-cert:...`."""
 
     name: str
+    provider: str = ""
+    """The cluster that is asked for it; empty: the control plane."""
 
 
 class TlsParameters(Struct, frozen=True, kw_only=True, cache_hash=True):
