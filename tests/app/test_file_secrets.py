@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from meshgate.aio import Latest
+from meshgate.app.file_problems import FileFinding, file_problems
 from meshgate.app.file_secrets import FileSecrets
 from meshgate.app.pipeline import Built
 from meshgate.envoy import SECRET, Resource
 from meshgate.host.envoy_binary import load_schema
 from meshgate.host.proxy_files import ProxyProcess
 from meshgate.host.views import User
+from meshgate.mesh import CertificateFault
 from meshgate.plan import SYSTEM_BUNDLE, Proxy
 from meshgate.proto import v3
 from meshgate.xds import ResourceTable
@@ -233,3 +235,18 @@ def test_proxies_with_equal_files_share_what_is_made_of_them(tmp_path: Path) -> 
         assert table.of(SECRET)[rig.pair] is rig.given()[rig.pair]
 
     run(test, tmp_path)
+
+
+def test_a_sidecars_files_are_told_at_the_sidecar_that_names_them() -> None:
+    tls = "{mode: SIMPLE, serverCertificate: /a.crt, privateKey: /a.key}"
+    ports = "[{port: {number: 80, name: a, protocol: HTTP}}, {port: {number: 443, name: b, protocol: HTTPS}, tls: %s}]"
+    others = istio("Sidecar", "others", f"{{workloadSelector: {{labels: {{app: other}}}}, ingress: {ports % tls}}}")
+    snapshot, _ = built(others + istio("Sidecar", "all", f"{{ingress: {ports % tls}}}"))
+    proxy = Proxy(role="sidecar", name="cart-1", namespace="default", labels=(("app", "cart"),))
+    fault = CertificateFault(part="key", text="it does not exist")
+    finding = FileFinding(proxy_id="cart-1.default", name="file-cert:/a.crt~/a.key", faults=(fault,))
+    told = file_problems([finding], snapshot.world, {"cart-1.default": proxy}, BEGIN)
+    field = "Sidecar/default/all spec.ingress[1].tls.privateKey"
+    assert [str(problem) for problem in told] == [
+        f'{field}: "/a.key" in pod "cart-1.default": it does not exist [MG0155]'
+    ]

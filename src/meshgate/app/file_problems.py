@@ -8,7 +8,18 @@ from datetime import datetime
 from msgspec import Struct
 
 from meshgate.api import Origin, Problem, codes, is_subset
-from meshgate.mesh import CertificateFacts, CertificateFault, Validity, World, at, client_tls, out_of_date, warning
+from meshgate.mesh import (
+    BoundSidecar,
+    CertificateFacts,
+    CertificateFault,
+    SidecarIndex,
+    Validity,
+    World,
+    at,
+    client_tls,
+    out_of_date,
+    warning,
+)
 from meshgate.plan import FileUse, Proxy, client_files, paths_of, server_files
 
 
@@ -49,8 +60,18 @@ def _uses(world: World, proxy: Proxy) -> Iterator[tuple[Origin, FileUse]]:
         for server in servers:
             tls = server.server.tls
             yield from ((at(server.origin, "tls"), use) for use in (server_files(tls) if tls is not None else ()))
+    sidecars = SidecarIndex(world.sidecars, world.mesh.root_namespace)
+    sidecar = sidecars.of(proxy.namespace, proxy.labels) if proxy.role == "sidecar" else None
+    if sidecar is not None:
+        yield from _ingress_uses(sidecar)
     for rule in world.destination_rules:
         yield from ((origin, use) for origin, tls in client_tls(rule) for use in client_files(tls))
+
+
+def _ingress_uses(sidecar: BoundSidecar) -> Iterator[tuple[Origin, FileUse]]:
+    for place, listener in enumerate(sidecar.ingress):
+        uses = server_files(listener.tls) if listener.tls is not None else ()
+        yield from ((Origin(sidecar.ref, f"spec.ingress[{place}].tls"), use) for use in uses)
 
 
 def _told(
