@@ -15,17 +15,21 @@ from tests.echo.servers import Echo, listen
 
 ANY = "0.0.0.0"
 PEM = "ECHO_TLS_PEM"
-"""Environment variable with certificate and key, for `--serve-tls`."""
+"""Environment variable with certificate and key, for `--serve-tls` and `--serve-mtls`."""
+CLIENT_ROOTS = "ECHO_CLIENT_ROOTS_PEM"
+"""Environment variable with the roots of clients, for `--serve-mtls`."""
 
 
 async def main() -> None:
     options = _options()
     echo = Echo(options.name)
     tls = _tls() if options.serve_tls else None
+    mtls = _mtls() if options.serve_mtls else None
     servers = [
         *[await listen(echo, ANY, port) for port in options.serve],
         *[await listen(echo, ANY, port, is_first=True) for port in options.serve_first],
         *[await listen(echo, ANY, port, tls=tls) for port in options.serve_tls],
+        *[await listen(echo, ANY, port, tls=mtls) for port in options.serve_mtls],
         *[await listen(echo, "127.0.0.1", port) for port in options.serve_local],
         *[await listen(echo, os.environ["POD_IP"], port) for port in options.serve_instance],
     ]
@@ -39,7 +43,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="echo")
     parser.add_argument("--name", required=True)
     parser.add_argument("--control", type=int, required=True)
-    for option in ("--serve", "--serve-first", "--serve-tls", "--serve-local", "--serve-instance"):
+    for option in ("--serve", "--serve-first", "--serve-tls", "--serve-mtls", "--serve-local", "--serve-instance"):
         parser.add_argument(option, type=int, nargs="*", default=[])
     return parser.parse_args()
 
@@ -51,6 +55,13 @@ def _tls() -> ssl.SSLContext:
         file.write(os.environ[PEM])
         file.flush()
         context.load_cert_chain(file.name)
+    return context
+
+
+def _mtls() -> ssl.SSLContext:
+    context = _tls()
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=os.environ[CLIENT_ROOTS])
     return context
 
 

@@ -6,7 +6,9 @@ import asyncio
 import json
 import ssl
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from tests.echo import http1, http2
 from tests.echo.hpack import Header
@@ -99,8 +101,19 @@ class Echo:
         peer, own = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
         tls = writer.get_extra_info("ssl_object")
         alpn = tls.selected_alpn_protocol() if tls is not None else None
-        told = {"app": self._name, "port": own[1], "peer": peer[0], "alpn": alpn, **fields}
+        told = {"app": self._name, "port": own[1], "peer": peer[0], "alpn": alpn, "client": _client(tls), **fields}
         return json.dumps(told).encode() + b"\n"
+
+
+def _client(tls: ssl.SSLObject | None) -> str:
+    """The subject of a client's certificate; empty without one."""
+    shown = tls.getpeercert() if tls is not None else None
+    return f"CN={_common_name(shown)}" if shown else ""
+
+
+def _common_name(certificate: Mapping[str, Any]) -> str:
+    """As `ssl` tells the subject: a sequence of sets of pairs."""
+    return str(dict(pair for pairs in certificate["subject"] for pair in pairs).get("commonName", ""))
 
 
 async def listen(

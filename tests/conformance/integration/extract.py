@@ -57,7 +57,7 @@ def _outcome(case: IntegrationCase, item: str, theirs: Raw, ours: Message | None
 
 
 def is_secured(case: IntegrationCase) -> bool:
-    """TLS to endpoints shapes clusters and answers; it waits for certificates."""
+    """Whether TLS to endpoints is asked for by a rule."""
     return any(_has_tls(raw["spec"]) for raw in case.config if raw["kind"] == "DestinationRule")
 
 

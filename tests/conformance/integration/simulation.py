@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 
 from meshgate.api import unimplemented
@@ -10,7 +11,7 @@ from meshgate.explain import Deviations, simulate
 from tests.conformance.checks import seen
 from tests.conformance.compiled import RefusedError
 from tests.conformance.integration import answers, extract
-from tests.conformance.integration.cases import IntegrationCase, Simulated, Suite, is_wanted, read_suite
+from tests.conformance.integration.cases import IntegrationCase, LiveCall, Simulated, Suite, is_wanted, read_suite
 from tests.conformance.integration.compiled import CompiledCase, Compiler
 from tests.conformance.integration.scope import why_case_is_out, why_expectation_is_out
 from tests.conformance.outcome import Outcome, broken, verdict
@@ -77,7 +78,7 @@ def _walk(case: IntegrationCase, item: str, one: Simulated, made: CompiledCase) 
 
 def _answers(suite: Suite, case: IntegrationCase, made: CompiledCase) -> Iterator[Outcome]:
     for number, call in enumerate(case.calls):
-        reason = "tls" if extract.is_secured(case) else why_expectation_is_out(call)
+        reason = why_expectation_is_out(call)
         if reason:
             yield Outcome(case=case.id, item=f"call {number} answer", status="skipped", text=reason)
             continue
@@ -85,7 +86,12 @@ def _answers(suite: Suite, case: IntegrationCase, made: CompiledCase) -> Iterato
         for key, wrong in answers.checked(call, result):
             item = f"call {number} {key}"
             unknown = Outcome(case=case.id, item=item, status="skipped", text=answers.SHOWN_BY_MESH)
-            yield unknown if wrong is None else verdict(case.id, item, wrong)
+            yield unknown if wrong is None or _is_of_handshake(case, call, key) else verdict(case.id, item, wrong)
+
+
+def _is_of_handshake(case: IntegrationCase, call: LiveCall, key: str) -> bool:
+    """Whether it is about certificates that an endpoint or its client does not believe."""
+    return key == "status" and call.expect[key] == HTTPStatus.SERVICE_UNAVAILABLE and extract.is_secured(case)
 
 
 def _difference(observed: Mapping[str, object], got: Mapping[str, object]) -> str:

@@ -22,6 +22,8 @@ T = TypeVar("T")
 _READY_S = 120.0
 _APPLIED_S = 30
 _POLL_S = 0.05
+_GATEWAY = "components.egressGateways[0]"
+_EGRESS_GATEWAY = ("--set", f"{_GATEWAY}.name=istio-egressgateway", "--set", f"{_GATEWAY}.enabled=true")
 _OUTSIDE = "ingressgateway"
 """The source of calls that come from outside, to the gateway."""
 
@@ -93,7 +95,7 @@ async def _ready_pods(client: Client) -> dict[str, str] | None:
     """Application to address, when all are ready, the gateway too."""
     listed = (await client.list(_kind("v1", "Pod"), Selection(namespace="")))["items"]
     ready = {pod["metadata"]["labels"].get("app"): pod["status"]["podIP"] for pod in listed if is_ready(pod)}
-    needed = {*APPS, "istio-ingressgateway"}
+    needed = {*APPS, "istio-ingressgateway", "istio-egressgateway"}
     return ready if needed <= ready.keys() else None
 
 
@@ -131,7 +133,7 @@ class Run(Protocol):
 @contextlib.contextmanager
 def started(environment: Environment) -> Iterator[Run]:
     """A mesh with the environment in it, for as long as the context lasts."""
-    with running_mesh() as mesh, asyncio.Runner() as runner:
+    with running_mesh(*_EGRESS_GATEWAY) as mesh, asyncio.Runner() as runner:
         context = connected(mesh, environment)
         echoes = runner.run(context.__aenter__())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from meshgate.api import unimplemented
 from tests.conformance.cases import Raw
 from tests.conformance.integration.cases import Environment
-from tests.live_secrets import certificate_and_key
+from tests.conformance.integration.live.certificates import CLIENT_ROOTS_PEM, SERVER_PEM, secrets
 
 APPS = ("a", "b", "c", "headless", "statefulset", "tproxy", "vm", "naked", "external")
 """What runs, each as a pod; those left out have no Envoy, or one of another delivery protocol."""
@@ -27,7 +27,7 @@ _NAMESPACES = ("echo", "external")
 
 
 def objects_to_run(environment: Environment) -> Iterator[Raw]:
-    """Namespaces, Services, Deployments and base configuration, as far as it is implemented."""
+    """Namespaces, Services, Deployments, Secrets and base configuration, as far as it is implemented."""
     ports = {app["service"]: app["ports"] for app in environment.apps}
     for raw in environment.kube:
         match raw["kind"], raw["metadata"]:
@@ -38,6 +38,7 @@ def objects_to_run(environment: Environment) -> Iterator[Raw]:
             case "Pod", {"labels": {"app": name}} if name in APPS:
                 yield _deployment(raw, name, ports[name])
     yield from (raw for raw in environment.base_config if not unimplemented(raw))
+    yield from secrets()
 
 
 def _without_address(service: Raw) -> Raw:
@@ -57,7 +58,8 @@ def _deployment(pod: Raw, name: str, ports: list[Raw]) -> Raw:
         "env": [
             {"name": "PYTHONPATH", "value": _CODE},
             {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-            {"name": "ECHO_TLS_PEM", "value": certificate_and_key().decode()},
+            {"name": "ECHO_TLS_PEM", "value": SERVER_PEM},
+            {"name": "ECHO_CLIENT_ROOTS_PEM", "value": CLIENT_ROOTS_PEM},
         ],
         "readinessProbe": {"tcpSocket": {"port": CONTROL_PORT}, "periodSeconds": 1},
         "volumeMounts": [{"name": "code", "mountPath": f"{_CODE}/{_TESTS.name}", "readOnly": True}],
@@ -88,6 +90,7 @@ def _options(ports: list[Raw]) -> Iterator[str]:
 
 _OPTIONS = {
     "tls": "--serve-tls",
+    "mtls": "--serve-mtls",
     "server_first": "--serve-first",
     "localhost_ip": "--serve-local",
     "instance_ip": "--serve-instance",

@@ -115,6 +115,15 @@ def _proxy_protocol(expected: str, answers: Sequence[Answer], _: Raw) -> str:
     )
 
 
+def _is_mutual(expected: bool, answers: Sequence[Answer], _: Raw) -> str:
+    """A sidecar tells its application whose certificate it has seen."""
+    return _all(
+        answers,
+        expected,
+        lambda answer: _header(_told(answer).get("headers", []), "x-forwarded-client-cert") is not None,
+    )
+
+
 def _addresses(expected: Sequence[str], answers: Sequence[Answer], _: Raw) -> str:
     return _all(
         answers, {ip_address(one) for one in expected}, lambda answer: set(map(ip_address, answer["body"].split()))
@@ -141,6 +150,8 @@ CHECKS: Mapping[str, Check] = {
     "url_seen": _seen("url"),
     "http_protocol_seen": _seen("protocol"),
     "alpn_seen": _seen("alpn"),
+    "client_cert_subject": _seen("client"),
+    "mtls_if_http": _is_mutual,
     "proxy_protocol_seen": _proxy_protocol,
     "all_responses_from_one_backend": _one_backend,
     "share_of_responses": _share,

@@ -21,6 +21,13 @@ AREAS = frozenset(
         "selfcall",
         "sniffing",
         "loop",
+        "reachability",
+        "serverfirst",
+        "tls-origination",
+        "egress-tls-origination",
+        "passthrough-filter-chain",
+        "autopassthrough",
+        "externalservice",
     }
 )
 """Whole."""

@@ -9,7 +9,7 @@ from tests.conformance.integration.cases import INTEGRATION, read_suite
 from tests.conformance.integration.live.run import run_suite
 from tests.conformance.integration.live.sample import sampled
 
-CASES_AT_LEAST = 40
+CASES_AT_LEAST = 79
 
 pytestmark = [pytest.mark.e2e, pytest.mark.envoy, pytest.mark.slow]
 
