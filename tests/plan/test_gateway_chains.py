@@ -87,6 +87,19 @@ def test_a_server_without_rules(tls: str, kind: str) -> None:
     assert problems(both, ROUTER)[0].endswith(f"{rule}, so its connections are refused [MG0105]")
 
 
+def test_who_has_the_connections_of_a_server_without_rules() -> None:
+    """Neither another one without rules, nor one of other names."""
+    passed, wide = server(443, "TLS", "a.org", rest=PASSTHROUGH), server(443, "HTTPS", "'*.org'", rest=SIMPLE)
+    others = [server(443, "TLS", "b.com", rest=PASSTHROUGH), server(443, "TLS", "'*'", rest=SIMPLE)]
+    named = [gateway(other, name=f"gw{place}") for place, other in enumerate(others)]
+    text = WEB + gateway(passed, wide) + "".join(named)
+    assert [line.partition(", so ")[2] for line in problems(text, ROUTER) if line.endswith("[MG0105]")] == [
+        'connections for "a.org" go to Gateway/default/gw spec.servers[1], which has "*.org" [MG0105]',
+        "its connections are refused [MG0105]",
+        "its connections are refused [MG0105]",
+    ]
+
+
 @pytest.mark.parametrize(("protocol", "filters"), [("TLS", 1), ("MONGO", 2)])
 def test_bytes_behind_tls(protocol: str, filters: int) -> None:
     if protocol == "MONGO":

@@ -133,8 +133,9 @@ OURS: Final[Mapping[str, Code]] = {
     codes.NO_RULE: Code(
         "NoRule",
         "warning",
-        "a gateway's server of TCP or TLS for which there is no rule; its connections are refused",
-        "Without a rule it is not known where a connection should go. A port without another server does not listen.",
+        "a gateway's server of TCP or TLS for which there is no rule, and so no way for its connections",
+        "Without a rule it is not known where a connection should go. A port without another server does not listen; "
+        "else a connection goes to a server with a wider host, or is refused.",
         "Add a VirtualService for this gateway and port: with a tcp rule, for mode PASSTHROUGH with a tls rule.",
     ),
     codes.RULES_UNUSED: Code(

@@ -7,12 +7,12 @@ those who asked for it too are told. (istio:pilot/pkg/networking/core/gateway.go
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 import msgspec
 
 from meshgate.api import Origin, Problem, codes
-from meshgate.mesh import BoundServer, Scope, at, warning
+from meshgate.mesh import BoundServer, Scope, at, is_within, warning
 from meshgate.plan import names
 from meshgate.plan.gateway_rules import ByteRule, number_of, tcp_rules, tls_rules
 from meshgate.plan.gateway_servers import (
@@ -50,7 +50,7 @@ class GatewayChains:
         }
         """By SNI, whose chain it is."""
         self.idle: list[Problem] = []
-        """MG0105 for servers of bytes for which there is no rule."""
+        """MG0105 for servers of bytes for which there is no rule, once the chains are made."""
         self.served: set[Origin] = set()
         """Matches for TLS that goes through that have a chain."""
         self.shadowed: dict[Origin, Problem] = {}
@@ -58,9 +58,14 @@ class GatewayChains:
 
     def made(self) -> tuple[FilterChainPlan, ...]:
         """The chains; none if nothing would be done with a connection."""
-        return tuple(found for group in self._port_servers.groups for found in self._of_group(group))
+        without: list[BoundServer] = []
+        found = tuple(found for group in self._port_servers.groups for found in self._of_group(group, without))
+        for server in without:
+            self._tell_idle(server, {idle.origin for idle in without})
+        return found
 
-    def _of_group(self, group: ServerGroup) -> Iterator[FilterChainPlan]:
+    def _of_group(self, group: ServerGroup, without: list[BoundServer]) -> Iterator[FilterChainPlan]:
+        """The chains of some servers; those that should have one but for a rule are added to `without`."""
         if group.protocol.is_http:
             routes = self._port_servers.http_routes
             yield chain((gateway_manager(self._settings.mesh, self._stat_prefix, routes, group.protocol),))
@@ -68,7 +73,7 @@ class GatewayChains:
         for server in group.servers:
             found = tuple(self._of_server(server))
             if not found and not is_routed_by_sni(server):
-                self._tell_idle(server)
+                without.append(server)
             yield from found
 
     def _of_server(self, server: BoundServer) -> Iterator[FilterChainPlan]:
@@ -125,11 +130,20 @@ class GatewayChains:
             rule.destinations, number_of(server), rule.virtual_service.ref, rule.origin
         )
 
-    def _tell_idle(self, server: BoundServer) -> None:
+    def _tell_idle(self, server: BoundServer, idle: Set[Origin]) -> None:
         settings = server.server.tls
         kind = "tls" if settings is not None and is_passed_through(settings) else "tcp"
         is_alone = len(self._port_servers.servers) == 1
-        effect = "nothing listens there" if is_alone else "its connections are refused"
+        effect = "nothing listens there" if is_alone else self._without_chain(server, idle)
         rule = f'"{kind}" rule for port {number_of(server)} of Gateway "{server.gateway}"'
         text = f"no VirtualService has a {rule}, so {effect}"
         self.idle.append(warning(codes.NO_RULE, at(server.origin, "port"), text))
+
+    def _without_chain(self, server: BoundServer, idle: Set[Origin]) -> str:
+        """What becomes of the connections of a server without a chain: Envoy takes that of the next wider name."""
+        wider = {name: winner for name, winner in self._named.items() if winner not in idle}
+        for host in sni_hosts(server):
+            name = max((name for name in wider if is_within(host, name)), key=len, default=None)
+            if name is not None:
+                return f'connections for "{host}" go to {wider[name]}, which has "{name}"'
+        return "its connections are refused"
