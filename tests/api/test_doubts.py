@@ -88,3 +88,24 @@ def test_tcp_without_addresses(given: dict[str, Any], is_told: bool) -> None:
     spec = {"hosts": ["a.org"], "ports": [{"number": 9000, "name": "tcp", "protocol": "TCP"}]} | given
     told = found("ServiceEntry", "networking.istio.io/v1", spec)
     assert [line for line in told if line.endswith("[IST0134]")] == (told[:1] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("versions", "oldest"),
+    [
+        ({"minProtocolVersion": "TLSV1_3", "maxProtocolVersion": "TLSV1_1"}, "TLSV1_3"),
+        ({"maxProtocolVersion": "TLSV1_1"}, "TLSV1_2"),
+        ({"minProtocolVersion": "TLSV1_0", "maxProtocolVersion": "TLSV1_1"}, ""),
+        ({"minProtocolVersion": "TLSV1_2", "maxProtocolVersion": "TLSV1_2"}, ""),
+        ({"minProtocolVersion": "TLSV1_3"}, ""),
+        ({"mode": "PASSTHROUGH", "maxProtocolVersion": "TLSV1_1"}, ""),
+    ],
+)
+def test_versions_of_tls_of_which_there_is_none(versions: dict[str, str], oldest: str) -> None:
+    port = {"number": 443, "name": "https", "protocol": "HTTPS"}
+    secret = {} if "mode" in versions else {"mode": "SIMPLE", "credentialName": "c"}
+    server = {"port": port, "hosts": ["a.org"], "tls": secret | versions}
+    told = found("Gateway", "networking.istio.io/v1", {"selector": {"a": "b"}, "servers": [server]})
+    text = f"no version of TLS is taken: the oldest is {oldest}, the newest TLSV1_1"
+    hint = "give a minProtocolVersion that is not newer [MG0113]"
+    assert told == ([f"spec.servers[0].tls.maxProtocolVersion: {text}; {hint}"] if oldest else [])

@@ -312,6 +312,14 @@ OURS: Final[Mapping[str, Code]] = {
         "of its own, so a request that comes by the other server's connection gets 404.",
         "Let one server have both hosts, or give the other one a certificate without this host.",
     ),
+    codes.NO_TLS_VERSION: Code(
+        "NoTlsVersion",
+        "warning",
+        "a gateway's server whose oldest version of TLS is newer than its newest",
+        "There is no version that both sides may use, so every handshake fails. Without `minProtocolVersion` the "
+        "oldest is TLS 1.2.",
+        "Give a `minProtocolVersion` that is not newer than `maxProtocolVersion`.",
+    ),
     codes.REFUSED_BY_PROXY: Code(
         "RefusedByProxy",
         "error",

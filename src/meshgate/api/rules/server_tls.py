@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from meshgate.api import codes
-from meshgate.api.gateway import ServerTLSMode, ServerTLSSettings
+from meshgate.api.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
 from meshgate.api.rules.finding import Finding, Findings, doubt
 from meshgate.api.tls_names import ECDH_CURVES, is_cipher_suite
 
@@ -17,6 +17,9 @@ _SPKI: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 _HASH: Final = re.compile(r"[0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 _TERMINATING: Final = frozenset({ServerTLSMode.SIMPLE, ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL})
 _WITH_CLIENTS: Final = frozenset({ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL, ServerTLSMode.ISTIO_MUTUAL})
+_VERSIONS: Final = (TLSProtocol.TLSV1_0, TLSProtocol.TLSV1_1, TLSProtocol.TLSV1_2, TLSProtocol.TLSV1_3)
+_OLDEST_BY_DEFAULT: Final = TLSProtocol.TLSV1_2
+"""What Envoy takes for TLS_AUTO as the minimum of a server."""
 _PASSTHROUGH: Final = frozenset({ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_PASSTHROUGH})
 
 
@@ -24,6 +27,7 @@ def server_tls(path: str, tls: ServerTLSSettings) -> Findings:
     """Which certificates a mode needs, and which it must not have."""
     yield from cipher_suites(f"{path}.cipherSuites", tls.cipher_suites)
     yield from ecdh_curves(f"{path}.ecdhCurves", tls.ecdh_curves)
+    yield from _versions(path, tls)
     yield from _pins(path, tls)
     yield from _at_most_two(path, tls)
     if tls.mode is ServerTLSMode.ISTIO_MUTUAL:
@@ -109,6 +113,17 @@ def ecdh_curves(path: str, curves: tuple[str, ...]) -> Findings:
             yield doubt(f"{path}[{index}]", f'"{curve}" is no curve that Envoy knows; it is ignored')
         elif curve in curves[:index]:
             yield doubt(f"{path}[{index}]", f'"{curve}" is given twice')
+
+
+def _versions(path: str, tls: ServerTLSSettings) -> Findings:
+    """Istio hands both on as they are, and Envoy takes them; no handshake succeeds."""
+    automatic, newest = TLSProtocol.TLS_AUTO, tls.max_protocol_version
+    oldest = _OLDEST_BY_DEFAULT if tls.min_protocol_version is automatic else tls.min_protocol_version
+    if tls.mode in _PASSTHROUGH or newest is automatic or _VERSIONS.index(oldest) <= _VERSIONS.index(newest):
+        return
+    text = f"no version of TLS is taken: the oldest is {oldest}, the newest {newest}"
+    hint = "give a minProtocolVersion that is not newer"
+    yield Finding(f"{path}.maxProtocolVersion", text, hint, "warning", codes.NO_TLS_VERSION)
 
 
 def _pins(path: str, tls: ServerTLSSettings) -> Findings:
