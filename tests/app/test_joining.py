@@ -15,7 +15,7 @@ import grpc.aio
 import pytest
 from cryptography import x509
 
-from meshgate.app.account_tokens import AccountTokens
+from meshgate.app.account_tokens import NAME, AccountTokens
 from meshgate.app.joining import Joining
 from meshgate.app.mesh_authority import Wish
 from meshgate.ca.grants import Granted
@@ -221,6 +221,33 @@ def test_tokens_that_were_good_once(tmp_path: Path) -> None:
         assert (await elsewhere.refusal(fresh, _request()))[0] == grpc.StatusCode.UNAUTHENTICATED
         await rig.apply(ACCOUNTS)
         assert (await elsewhere.refusal(fresh, _request()))[0] == grpc.StatusCode.UNAUTHENTICATED
+
+    _run(test, tmp_path)
+
+
+BROKEN_KEY = """
+apiVersion: v1
+kind: Secret
+metadata: {name: meshgate-service-account-key, namespace: istio-system}
+type: meshgate.io/service-account-key
+stringData: {key.pem: no key}
+"""
+
+
+def test_a_broken_key_of_tokens_is_said_as_what_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody can tell then whose a token is; certificates go on to prove it."""
+
+    async def test(elsewhere: Elsewhere) -> None:
+        headers = elsewhere.bearer()
+        await elsewhere.rig.delete("Secret", NAME, "istio-system")
+        await elsewhere.rig.apply(BROKEN_KEY)
+        code, text = await elsewhere.refusal(headers, _request())
+        assert (code, NAME in text, "delete it" in text) == (grpc.StatusCode.UNAVAILABLE, True, True), text
+        async with elsewhere.ads(headers) as call:
+            await _say(call, NODE, SECRET, "default", SERVICE_ACCOUNT="cart")
+            assert await call.code() == grpc.StatusCode.UNAVAILABLE
+        assert await elsewhere.certificate(_by_certificate(CART), _request())
+        assert "Traceback" not in caplog.text
 
     _run(test, tmp_path)
 

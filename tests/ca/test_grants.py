@@ -14,6 +14,7 @@ from meshgate.ca import Authority, authority_of
 from meshgate.ca.callers import Caller, NobodyCalls
 from meshgate.ca.grants import NotGranted, Signing, certificate_for, checked_caller
 from meshgate.ca.pki import certificate_pem
+from meshgate.errors import EnvironmentFault
 from meshgate.proto.certificates import CertificateRequest, certificate_request, parse_certificate_response
 from tests.ca.made import ME, NOW, authority, csr, ec_key, plugged_in, rsa_key
 
@@ -119,6 +120,15 @@ def test_nobody_is_unauthenticated() -> None:
         checked_caller(nobody, {})
     assert refused.value.code == "UNAUTHENTICATED"
     assert checked_caller(lambda _: CALLER, {}) is CALLER
+
+
+def test_where_proofs_cannot_be_checked_nobody_is_blamed() -> None:
+    def broken(_: object) -> Caller:
+        raise EnvironmentFault("there is no key", hint="make one")
+
+    with pytest.raises(NotGranted, match="it cannot be told who calls: there is no key; make one") as refused:
+        checked_caller(broken, {})
+    assert refused.value.code == "UNAVAILABLE"
 
 
 def test_the_root_is_that_of_the_chain() -> None:

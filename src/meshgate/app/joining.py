@@ -19,8 +19,8 @@ from meshgate.app.guests import proxy_of_node
 from meshgate.app.identities import Identities
 from meshgate.app.pipeline import Pipeline
 from meshgate.ca import Trust
-from meshgate.ca.callers import Caller, NobodyCalls, caller_of
-from meshgate.ca.grants import Granted, Signing
+from meshgate.ca.callers import Caller, caller_of
+from meshgate.ca.grants import Granted, NotGranted, Signing, checked_caller
 from meshgate.ca.service import CertificateService
 from meshgate.host.edge_ports import EDGE_PROXY
 from meshgate.host.views import User
@@ -68,9 +68,9 @@ class Joining:
     def admit(self, headers: Mapping[str, str], node: Node) -> str:
         """The id for who may join. Raises NotAdmitted."""
         try:
-            caller = self._caller(headers)
-        except NobodyCalls as nobody:
-            raise NotAdmitted("UNAUTHENTICATED", nobody.text) from None
+            caller = checked_caller(self._caller, headers)
+        except NotGranted as refusal:
+            raise NotAdmitted(refusal.code, refusal.text) from None
         proxy = proxy_of_node(node)
         if proxy is None:
             text = f"the node id {node.id!r} is not ROLE~ADDRESS~NAME.NAMESPACE~DOMAIN with the role sidecar or router"

@@ -19,7 +19,7 @@ from meshgate.ca.authority import Authority, is_over
 from meshgate.ca.callers import Caller, NobodyCalls
 from meshgate.ca.issue import LIFETIME
 from meshgate.ca.pki import CsrFault, Terms, certificate_pem, sign
-from meshgate.errors import MeshgateError
+from meshgate.errors import EnvironmentFault, MeshgateError
 from meshgate.proto.certificates import certificate_response, parse_certificate_request
 
 Code = Literal["INVALID_ARGUMENT", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"]
@@ -50,11 +50,13 @@ class Granted(Struct, frozen=True, kw_only=True):
 
 
 def checked_caller(caller: Callable[[Mapping[str, str]], Caller], headers: Mapping[str, str]) -> Caller:
-    """Who calls, by its headers; NotGranted for nobody."""
+    """Who calls, by its headers; NotGranted for nobody, and where that cannot be found out."""
     try:
         return caller(headers)
     except NobodyCalls as nobody:
         raise NotGranted("UNAUTHENTICATED", nobody.text) from None
+    except EnvironmentFault as fault:
+        raise NotGranted("UNAVAILABLE", f"it cannot be told who calls: {fault.text}; {fault.hint}") from None
 
 
 def certificate_for(raw: bytes, caller: Caller, signing: Signing) -> Granted:
