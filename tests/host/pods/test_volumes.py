@@ -61,6 +61,7 @@ def test_volume_has_these_files(volume: str, expected: dict[str, tuple[bytes, in
         ("secret: {secretName: other}", 'secret "other" not found'),
         ("configMap: {name: settings, items: [{key: none, path: x}]}", "has no key 'none'"),
         ("projected: {sources: [{configMap: {name: other}}]}", 'configmap "other" not found'),
+        ("projected: {sources: [{serviceAccountToken: {path: t}}]}", "pods get no tokens in volumes"),
     ],
 )
 def test_what_is_missing_is_named(volume: str, text: str) -> None:

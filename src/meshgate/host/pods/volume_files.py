@@ -111,7 +111,7 @@ def _projection(source: Projection, namespace: str, objects: Objects, mode: int,
     elif source.config_map is not None:
         part, kind, data = source.config_map, "configmap", config_map_data(objects, namespace, source.config_map.name)
     else:
-        raise CannotStart("a projected serviceAccountToken is not available: there are no tokens here")
+        raise CannotStart("a projected serviceAccountToken is not available: pods get no tokens in volumes")
     found = _found(data, kind, part.name, optional=part.optional)
     return _selected(found, part.items, mode, f'{kind} "{part.name}"', optional=part.optional)
 
