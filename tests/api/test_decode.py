@@ -295,6 +295,26 @@ def test_secrets_are_decoded_and_never_shown() -> None:
         assert str(wrong) not in str(problem)
 
 
+PEM_OF_NO_KEY = "-----BEGIN PRIVATE KEY-----\nMEECAQAw\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "is_taken"),
+    [
+        ("QUI=", True),
+        ("QU\r\nI=\n", True),
+        ("++//", True),
+        ("QUI", False),
+        ("--__", False),
+        ("QUJD QUJD", False),
+        (PEM_OF_NO_KEY, False),
+    ],
+)
+def test_data_is_base64_as_kubernetes_takes_it(given: str, is_taken: bool) -> None:
+    for raw in (changed(objects.SECRET, "data.key", given), changed(objects.CONFIG_MAP, "binaryData", {"key": given})):
+        assert (decode(raw)[0] is not None) is is_taken
+
+
 def test_unknown_names_of_kubernetes_kinds_are_refused_and_idle_ones_accepted() -> None:
     idle = changed(objects.POD, "spec.containers.0.resources", {"limits": {"cpu": 1}})
     assert decode(idle)[0] == decode(objects.POD)[0]

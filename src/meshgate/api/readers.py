@@ -32,6 +32,7 @@ from meshgate.api.scalars import (
     read_body,
     read_boolean,
     read_bytes,
+    read_data,
     read_duration,
     read_port_or_name,
     read_raw,
@@ -111,7 +112,7 @@ def _leaf_reader(leaf: type, place: Place) -> Reader:
         int: integer_reader(INT32 if place.protobuf else INT64, texts=place.protobuf),
         float: number_reader(texts=place.protobuf),
         timedelta: read_duration,
-        bytes: read_bytes,
+        bytes: read_bytes if place.protobuf else read_data,
         SecretBytes: read_secret,
     }
     return readers[leaf]

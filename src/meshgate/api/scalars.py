@@ -30,6 +30,7 @@ Reader = Callable[[object, list[Fault]], object]
 
 INT32: Final = Bounds(-(2**31), 2**31 - 1)
 INT64: Final = Bounds(-(2**63), 2**63 - 1)
+_NO_BASE64: Final = "expected base64, got something else"
 
 
 def read_text(raw: object, faults: list[Fault]) -> object:
@@ -153,7 +154,7 @@ def _instead(words: tuple[str, ...]) -> str:
 
 
 def read_bytes(raw: object, faults: list[Fault]) -> object:
-    """Bytes, written in base64 (standard or URL-safe, line breaks allowed)."""
+    """Bytes of Istio's kinds, written in base64 (standard or URL-safe, line breaks allowed)."""
     if type(raw) is not str:
         faults.append(wrong_type("base64", raw))
         return INVALID
@@ -161,17 +162,32 @@ def read_bytes(raw: object, faults: list[Fault]) -> object:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        faults.append(Fault(codes.WRONG_TYPE, "expected base64, got something else", "texts go into stringData"))
+        faults.append(Fault(codes.WRONG_TYPE, _NO_BASE64))
+        return INVALID
+
+
+def read_data(raw: object, faults: list[Fault]) -> object:
+    """Bytes of Kubernetes' kinds: base64 of the standard alphabet, padded, in any number of lines.
+
+    What is more than that takes PEM for base64, whose dashes are letters of the other alphabet.
+    """
+    if type(raw) is not str:
+        faults.append(wrong_type("base64", raw))
+        return INVALID
+    try:
+        return base64.b64decode(raw.replace("\r", "").replace("\n", ""), validate=True)
+    except (binascii.Error, ValueError):
+        faults.append(Fault(codes.WRONG_TYPE, _NO_BASE64, "texts go into data, without binaryData"))
         return INVALID
 
 
 def read_secret(raw: object, faults: list[Fault]) -> object:
     """Secret bytes in base64. No fault shows what was given."""
     hidden: list[Fault] = []
-    value = read_bytes(raw, hidden)
+    value = read_data(raw, hidden)
     if isinstance(value, bytes):
         return SecretBytes(value)
-    faults.append(Fault(codes.WRONG_TYPE, "expected base64, got something else", "texts go into stringData"))
+    faults.append(Fault(codes.WRONG_TYPE, _NO_BASE64, "texts go into stringData"))
     return INVALID
 
 
