@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -205,6 +206,16 @@ def test_secrets_and_config_maps() -> None:
     assert [problem.path for problem in problems] == ["data[tls.crt]", "data[tls.key]"]
     _refused(changed(objects.SECRET, "data", {"a/b": ""}), "data[a/b]")
     _refused(changed(objects.CONFIG_MAP, "binaryData", {"mesh": ""}), "binaryData.mesh")
+
+
+def test_values_of_a_secret_or_config_map_have_a_mebibyte_together() -> None:
+    half = "x" * (1 << 19)
+    secret = changed(objects.SECRET, "data", {})
+    assert decode(changed(secret, "stringData", {"a": half, "b": half}))[1] == ()
+    _refused(changed(secret, "stringData", {"a": half, "b": half, "c": "x"}), "data")
+    settings = changed(objects.CONFIG_MAP, "data", {"a": half})
+    assert decode(changed(settings, "binaryData", {"b": b64encode(half.encode()).decode()}))[1] == ()
+    _refused(changed(settings, "binaryData", {"b": b64encode(half.encode() + b"x").decode()}), "data")
 
 
 def test_endpoints() -> None:
