@@ -229,6 +229,27 @@ def test_tls_rules() -> None:
     assert tcp_clusters(for_others.filter_chains[0]) == [("outbound|443||other.org", 1)]
 
 
+def test_an_sni_is_one_rules() -> None:
+    """Envoy refuses a listener with a name in two chains; the rule that comes later keeps its other names."""
+    both = (
+        "{hosts: [a.org, b.org], tls: [{match: [{sniHosts: [a.org, b.org]}], route: [{destination: {host: a.org}}]}]}"
+    )
+    one = "{hosts: [a.org], tls: [{match: [{sniHosts: [a.org]}], route: [{destination: {host: b.org}}]}]}"
+    entries = entry("a", "a.org, b.org", "443:TLS", resolution="NONE")
+    text = entries + istio("VirtualService", "a", both) + istio("VirtualService", "b", one)
+    (chain,) = listener(planned(text), "0.0.0.0_443").filter_chains
+    assert chain.match == FilterChainMatch(server_names=("a.org", "b.org"))
+    (told,) = [each for each in problems(text) if "IST0130" in each]
+    assert "VirtualService/default/b spec.tls[0]" in told
+    assert 'VirtualService/default/a comes first and has the connections to "a.org" on port 443' in told
+    text = entries + istio("VirtualService", "b", both) + istio("VirtualService", "a", one)
+    found = listener(planned(text), "0.0.0.0_443").filter_chains
+    assert {chain.match.server_names: tcp_clusters(chain)[0][0] for chain in found if chain.match} == {
+        ("a.org",): "outbound|443||b.org",
+        ("b.org",): "outbound|443||a.org",
+    }
+
+
 def test_settings_of_connections_come_from_the_rule_of_the_service() -> None:
     policy = (
         "trafficPolicy: {connectionPool: {tcp: {idleTimeout: 7s}}, loadBalancer: {consistentHash: {useSourceIp: true}}}"

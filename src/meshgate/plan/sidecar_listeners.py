@@ -67,15 +67,29 @@ class Entry:
         self.port = port
         self.is_bound = is_bound
         self.chains: dict[FilterChainMatch | None, FilterChainPlan] = {}
+        self._names: dict[tuple[FilterChainMatch | None, str], FilterChainPlan] = {}
+        """Whose an SNI is, by all that a match says besides."""
         self.sniffed: dict[str, MeshService] = {}
         """Services that have route configurations of their own here."""
         self.shares_routes = False
         """Whether it uses the route configuration of the port."""
 
     def add(self, chain: FilterChainPlan) -> FilterChainPlan | None:
-        """Add a chain; gives the one that already has its match, if it is another."""
-        existing = self.chains.setdefault(without_host_bits(chain.match), chain)
-        return None if existing is chain or existing == chain else existing
+        """Add a chain; gives one that already has its match, or some of its SNIs, if it is another.
+
+        Envoy refuses a listener that has an SNI in two chains, whatever other names they have: the first keeps it.
+        """
+        match = chain.match
+        if match is None or not match.server_names:
+            existing = self.chains.setdefault(without_host_bits(match), chain)
+            return None if existing is chain or existing == chain else existing
+        besides = without_host_bits(msgspec.structs.replace(match, server_names=()))
+        owners = {name: self._names.setdefault((besides, name), chain) for name in match.server_names}
+        free = tuple(name for name, owner in owners.items() if owner is chain)
+        if free:
+            left = match if free == match.server_names else msgspec.structs.replace(match, server_names=free)
+            self.chains[without_host_bits(left)] = msgspec.structs.replace(chain, match=left)
+        return next((owner for owner in owners.values() if owner is not chain and owner != chain), None)
 
 
 class OutboundListeners:
@@ -179,7 +193,7 @@ class OutboundListeners:
             for chain in self._chains.tcp(service, port, place):
                 existing = entry.add(chain)
                 if existing is not None:
-                    self._report(service, place_in_service, entry, existing)
+                    self._report(service, place_in_service, entry, existing, chain)
             if port.protocol.is_sniffed:
                 self._add_sniffed(service, port, entry)
 
@@ -211,8 +225,17 @@ class OutboundListeners:
         for address in service.addresses:
             yield Place(address=address) if is_address(address) else Place(address=self._wildcard, cidr=address)
 
-    def _report(self, service: MeshService, port: int, entry: Entry, existing: FilterChainPlan) -> None:
+    def _report(
+        self, service: MeshService, port: int, entry: Entry, existing: FilterChainPlan, chain: FilterChainPlan
+    ) -> None:
         owner = existing.origin.ref if existing.origin else "another service"
+        names_of_both = _shared_names(existing, chain)
+        if names_of_both and chain.origin is not None and chain.origin.ref.kind == "VirtualService":
+            text = f"{owner} comes first and has the connections to {names_of_both} on port {entry.port}"
+            self.problems.append(
+                warning(codes.UNREACHABLE_RULE, chain.origin, text, "name each SNI host in one rule of a port")
+            )
+            return
         text = f'{owner} already has the connections to "{entry.address}:{entry.port}", so this port gets none of them'
         origin = Origin(service.origin.ref, f"spec.ports[{port}]")
         self.problems.append(warning(codes.SHADOWED_LISTENER, origin, text, "give the service an address of its own"))
@@ -222,6 +245,13 @@ class OutboundListeners:
         chains = tuple(entry.chains.values())
         where = Bound(address=entry.address, port=entry.port, is_dual=is_dual, is_bound=entry.is_bound)
         return self._memo.get(outbound_listener, where, chains, self._settings)
+
+
+def _shared_names(one: FilterChainPlan, other: FilterChainPlan) -> str:
+    """The SNIs that two chains have in common, for a text."""
+    of_one = one.match.server_names if one.match else ()
+    of_other = other.match.server_names if other.match else ()
+    return ", ".join(f'"{name}"' for name in of_one if name in of_other)
 
 
 class Bound(Struct, frozen=True, kw_only=True, cache_hash=True):
