@@ -107,14 +107,17 @@ class Machine:
 async def call(port: int, gateway: Gateway) -> tuple[str, bytes, bytes]:
     """A call to the host's port, as soon as somebody listens there."""
 
-    def client() -> bytes:
+    def connected() -> socket.socket:
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as connection:
-                    connection.sendall(b"hello")
-                    return connection.recv(64)
-            except ConnectionRefusedError:
+                return socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+            except (ConnectionRefusedError, ConnectionResetError):  # reset: Envoy has only just begun to listen
                 time.sleep(0.01)  # until the deadline of the caller
+
+    def client() -> bytes:
+        with connected() as connection:
+            connection.sendall(b"hello")
+            return connection.recv(64)
 
     async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
         asked = tasks.create_task(asyncio.to_thread(client))
