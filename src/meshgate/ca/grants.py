@@ -18,7 +18,7 @@ from meshgate.api import LONGEST_LIFETIME
 from meshgate.ca.authority import Authority, is_over
 from meshgate.ca.callers import Caller, NobodyCalls
 from meshgate.ca.issue import LIFETIME
-from meshgate.ca.pki import CsrFault, Terms, certificate_pem, sign
+from meshgate.ca.pki import CsrFault, Terms, certificate_pem, is_issued_by, sign
 from meshgate.errors import EnvironmentFault, MeshgateError
 from meshgate.proto.certificates import certificate_response, parse_certificate_request
 
@@ -87,5 +87,5 @@ def certificate_for(raw: bytes, caller: Caller, signing: Signing) -> Granted:
 def _root(authority: Authority) -> x509.Certificate:
     """The root that the authority's own chain leads to."""
     last = authority.chain[-1] if authority.chain else authority.issuer.certificate
-    issuers = (each for each in authority.roots if each.subject == last.issuer)
+    issuers = (each for each in authority.roots if is_issued_by(last, each))
     return last if last in authority.roots else next(issuers, authority.roots[0])
