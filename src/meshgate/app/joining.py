@@ -26,7 +26,7 @@ from meshgate.host.edge_ports import EDGE_PROXY
 from meshgate.host.views import User
 from meshgate.mesh import spiffe_id
 from meshgate.plan import Proxy
-from meshgate.xds.guests import Node, NotAdmitted
+from meshgate.xds.guests import Node
 from meshgate.xds.server import AdsServer
 from meshgate.xds.unix_socket import SocketOwner
 
@@ -66,22 +66,19 @@ class Joining:
         )
 
     def admit(self, headers: Mapping[str, str], node: Node) -> str:
-        """The id for who may join. Raises NotAdmitted."""
-        try:
-            caller = checked_caller(self._caller, headers)
-        except NotGranted as refusal:
-            raise NotAdmitted(refusal.code, refusal.text) from None
+        """The id for who may join. Raises NotGranted."""
+        caller = checked_caller(self._caller, headers)
         proxy = proxy_of_node(node)
         if proxy is None:
             text = f"the node id {node.id!r} is not ROLE~ADDRESS~NAME.NAMESPACE~DOMAIN with the role sidecar or router"
-            raise NotAdmitted("INVALID_ARGUMENT", text)
+            raise NotGranted("INVALID_ARGUMENT", text)
         said = Caller(namespace=proxy.namespace, account=proxy.service_account)
         if said != caller:
             text = (
                 f"the node says that it is {said.namespace}/{said.account} (NAMESPACE and SERVICE_ACCOUNT in its "
                 f"metadata), and its caller is {caller.namespace}/{caller.account}"
             )
-            raise NotAdmitted("PERMISSION_DENIED", text)
+            raise NotGranted("PERMISSION_DENIED", text)
         return f"{caller.namespace}/{caller.account} {node.id}"
 
     async def welcome(self, proxy_id: str, node: Node) -> None:

@@ -12,8 +12,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from meshgate.errors import MeshgateError
-
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """What a client says of itself in its first message."""
@@ -41,19 +39,11 @@ class Guests(Protocol):
         ...
 
 
-class NotAdmitted(MeshgateError):
-    """Who would join may not, with gRPC's name of the status."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
 class Doorkeeper(Protocol):
     """Who decides about proxies that join, and plans for them."""
 
     def admit(self, headers: Mapping[str, str], node: Node) -> str:
-        """The id under which it is served: nobody else's, who has not proven the same. Raises NotAdmitted."""
+        """The id under which it is served: nobody else's, who has not proven the same. Raises ca.grants.NotGranted."""
         ...
 
     async def welcome(self, proxy_id: str, node: Node) -> None:

@@ -20,11 +20,12 @@ import grpc
 import grpc.aio
 
 from meshgate.aio import Latest
+from meshgate.ca.grants import NotGranted
 from meshgate.ca.service import headers_of
 from meshgate.envoy import SECRET, Resource
 from meshgate.errors import EnvironmentFault
 from meshgate.xds.blocked import Told, handlers
-from meshgate.xds.guests import Doorkeeper, Guests, Nobody, Node, NotAdmitted
+from meshgate.xds.guests import Doorkeeper, Guests, Nobody, Node
 from meshgate.xds.layers import TableLayers
 from meshgate.xds.push import SharedBytes, delta_node, parse_delta, parse_world, world_bytes, world_node
 from meshgate.xds.session import DeltaSession, ResourceTable, Responses, WorldSession
@@ -259,7 +260,7 @@ class AdsServer:
         node = dialect.node(raw)
         try:
             proxy_id = doorkeeper.admit(headers_of(context), node)
-        except NotAdmitted as refused:
+        except NotGranted as refused:
             log.warning("a proxy may not join", extra={"node": node.id, "reason": refused.text})
             await context.abort(grpc.StatusCode[refused.code], refused.text)
         proxy = self._proxies.setdefault(proxy_id, _Proxy())
